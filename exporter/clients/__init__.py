@@ -1,0 +1,1 @@
+"""How other systems are spoken to: one file each, raising `PollError` when they do not answer."""

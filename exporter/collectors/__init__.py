@@ -1,0 +1,1 @@
+"""One file is one family of metrics; importing the file registers its kinds."""

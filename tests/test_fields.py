@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from exporter.fields import Model, Secret, seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("15s", 15), ("1h30m", 5400), ("250ms", 0.25), ("1d", 86400), ("2w", 1209600), (5, 5), (0.5, 0.5)]
+)
+def test_durations_are_read_as_prometheus_writes_them(text: object, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["five", "", "15", "15 s", "-1s", -1, None, True, [1]])
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as 15s"):
+        seconds(text)
+
+
+class Account(Model):
+    password: Secret
+    note: Secret | None = None
+
+
+def test_a_secret_from_a_file_is_read_again_at_every_use(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    account = Account.model_validate({"password_file": str(file)})
+    assert account.password.read() == "first"
+    file.write_text("second\n")
+    assert account.password.read() == "second"
+
+
+def test_an_optional_secret_may_come_from_a_file_too(tmp_path: Path) -> None:
+    file = tmp_path / "note"
+    file.write_text("x")
+    account = Account.model_validate({"password": "p", "note_file": str(file)})
+    assert account.note is not None
+    assert account.note.read() == "x"
+
+
+def test_a_secret_shows_in_no_representation() -> None:
+    account = Account.model_validate({"password": "hunter2"})
+    assert "hunter2" not in f"{account!r} {account} {account.model_dump()} {account.model_dump_json()} {account.password!s}"
+
+
+@pytest.mark.parametrize(
+    "given", [{"password": "hunter2", "pasword": "hunter2"}, {"password": ["hunter2"]}, {"password": 7, "x": "hunter2"}]
+)
+def test_no_error_repeats_a_value(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Account.model_validate(given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_and_its_file_together_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="give password or password_file, not both"):
+        Account.model_validate({"password": "p", "password_file": str(tmp_path)})
+
+
+def test_an_unreadable_secret_file_is_named() -> None:
+    with pytest.raises(ValidationError, match="cannot read the secret file /nonexistent: No such file or directory"):
+        Account.model_validate({"password_file": "/nonexistent"})
