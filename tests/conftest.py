@@ -1,0 +1,28 @@
+"""Fixtures for all tests: a PostgreSQL server for the session, and a database of its own for each test that asks."""
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from exporter.demo.database import Server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server for the whole session. A test that stops it must start it again."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """How the superuser connects to a fresh, empty database, gone after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield server.dsn(name)
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
