@@ -15,6 +15,7 @@ from exporter.fields import Model
 Place = tuple[str | int, ...]
 """Where in a document: keys and indexes from its top."""
 
+_DEEPEST = 20  # levels of a document that are looked into
 _LONGEST_VALUE = 80  # characters of a wrong value that a message repeats
 
 
@@ -46,13 +47,16 @@ class Document:
 
     @classmethod
     def parse(cls, text: str, file: str) -> Self:
-        """The document of a text; `file` names it in messages."""
+        """The document of a text; `file` names it in messages. Raises `SettingsError`."""
         try:
-            return cls(file, yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader))
+            document = cls(file, yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f"{file}:{mark.line + 1}" if mark else file
             raise SettingsError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+        if twice := [Problem(place, "the key is given twice", shows_value=False) for place in _repeated(document.node)]:
+            raise document.error(twice)
+        return document
 
     def error(self, problems: Iterable[Problem]) -> SettingsError:
         """One error for all problems, a line each, from the top of the file down."""
@@ -90,6 +94,23 @@ class Document:
             else:
                 break
         return line
+
+
+def _repeated(node: yaml.Node | None, place: Place = ()) -> Iterator[Place]:
+    """Keys given twice in one mapping, which YAML forbids and PyYAML lets pass: the first would be lost without a word."""
+    if len(place) > _DEEPEST:  # a loop of aliases
+        return
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _repeated(child, (*place, index))
+    if isinstance(node, yaml.MappingNode):
+        seen = set[str]()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                yield (*place, name)
+            seen.add(name)
+            yield from _repeated(value, (*place, name))
 
 
 def problems_of(error: ValidationError, model: type[Model], place: Place, given: Any) -> Iterator[Problem]:

@@ -70,6 +70,10 @@ def test_two_dollars_stand_for_one(tmp_path: Path) -> None:
         ("colectors: []\n", "bellwether.yml:1: colectors: unknown key; did you mean collectors?"),
         ("- a\n", "bellwether.yml:1: expected a mapping with the key collectors"),
         ("", "bellwether.yml:1: expected a mapping with the key collectors"),
+        (
+            "collectors:\n- kind: node\n  every: 5s\n  every: 6s\n",
+            "bellwether.yml:3: collectors[0].every: the key is given twice",
+        ),
         ("collectors: [\n", "bellwether.yml:2: not YAML: "),
         (
             "collectors:\n- kind: node\n  max_series: many\n",

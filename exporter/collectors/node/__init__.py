@@ -1,6 +1,8 @@
 """Host figures under the names, types, labels and units of node_exporter 1.12, so that its dashboards and alerts work.
 
 One file of this package per subject: the metrics it declares, and a function that makes their samples.
+Source: https://www.kernel.org/doc/html/latest/filesystems/proc.html,
+https://github.com/prometheus/node_exporter/tree/v1.12.0/collector
 """
 
 import asyncio

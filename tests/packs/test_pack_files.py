@@ -1,0 +1,155 @@
+"""Packs from files: how each mistake is told, and which packs are chosen."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import SettingsError
+from exporter.packs.load import choose, load, shipped
+
+GOOD = """\
+description: Orders of a shop.
+queries:
+  orders:
+    type: counter
+    labels: [outcome]
+    known: {outcome: [paid, refused]}
+    metrics:
+      shop_orders_total:
+        help: Orders by outcome.
+        value: orders
+    sql: |
+      select outcome, count(*) as orders from orders
+      where created_at > %(since)s and created_at <= %(as_of)s group by outcome
+"""
+
+
+def refusal(folder: Path, text: str) -> str:
+    """The message for a file, without the folder's name."""
+    file = folder / "shop.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_a_metric_is_declared_as_its_pack_says(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(GOOD)
+    (metric,) = load(file).declares()
+    assert (metric.name, metric.help, metric.type, metric.labels, metric.unit) == (
+        "shop_orders_total",
+        "Orders by outcome.",
+        "counter",
+        ("source", "outcome"),
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("        help: Orders by outcome.\n", "", "8: queries.orders.metrics.shop_orders_total.help: a value is required"),
+        (
+            "help: Orders by outcome.",
+            "help: [a]",
+            "9: queries.orders.metrics.shop_orders_total.help: expected a valid string",
+        ),
+        ("help: Orders by outcome.", "help: ' '", "3: queries.orders: shop_orders_total: a help text is required"),
+        ("value: orders", "value: 7", "10: queries.orders.metrics.shop_orders_total.value: 7: expected a valid string"),
+        ("value: orders", "valeu: orders",
+         ("8: queries.orders.metrics.shop_orders_total.value: a value is required\n"
+          "shop.yaml:10: queries.orders.metrics.shop_orders_total.valeu: unknown key; did you mean value?")),
+        ("type: counter", "type: histogram", "4: queries.orders.type: 'histogram': expected 'gauge' or 'counter'"),
+        ("    type: counter\n", "    every: 1h\n    type: counter\n",
+         "4: queries.orders.every: unknown key; expected one of known, labels, metrics, sql, type"),
+        ("queries:", "if: false\nqueries:", "2: if: unknown key; expected one of description, queries, reads"),
+        ("labels: [outcome]", "labels: [outcome, no]", "5: queries.orders.labels[1]: False: expected a valid string"),
+        ("labels: [outcome]", "labels: [outcome, source]",
+         "5: queries.orders.labels: the label source is added by itself: leave it out"),
+        ("labels: [outcome]", "labels: [outcome, outcome]",
+         "5: queries.orders.labels: labels: a label is declared twice: outcome, outcome"),
+        ("labels: [outcome]", "labels: [out-come]", "5: queries.orders.labels: labels: 'out-come' is not a label name"),
+        ("known: {outcome:", "known: {result:", "3: queries.orders: known: 'result' is not one of the labels (outcome)"),
+        ("[paid, refused]", "[]", "6: queries.orders.known.outcome: Tuple should have at least 1 item after validation, not 0"),
+        ("value: orders", "value: outcome",
+         "3: queries.orders: shop_orders_total: the column 'outcome' is a label, so it cannot be the value"),
+        ("type: counter", "type: gauge",
+         "3: queries.orders: shop_orders_total is a gauge: a counter's name ends in _total, and no other's does"),
+        ("shop_orders_total", "shop_orders",
+         "3: queries.orders: shop_orders is a counter: a counter's name ends in _total, and no other's does"),
+        ("shop_orders_total", "shop-orders_total",
+         ("8: queries.orders.metrics.shop-orders_total: 'shop-orders_total' is not a metric name: "
+          "letters, digits, '_' and ':', not starting with a digit")),
+        ("created_at > %(since)s and ", "",
+         "3: queries.orders: sql: a counter's query uses %(as_of)s, %(since)s; this one uses %(as_of)s"),
+        ("%(as_of)s", "now()", "11: queries.orders.sql: got 'now('; a pack's only clock is %(as_of)s"),
+        ("group by outcome", "group by outcome; select 1",
+         "11: queries.orders.sql: expected one statement, got a semicolon inside it"),
+        ("from orders", "from bellwether.payments",
+         "1: reads: expected the views of the contract that the queries name (payments), got none"),
+        ("queries:", "reads: [payments]\nqueries:",
+         "1: reads: expected the views of the contract that the queries name (none), got payments"),
+        ("    labels: [outcome]\n", "    labels: [outcome]\n    labels: [shop]\n",
+         "5: queries.orders.labels: the key is given twice"),
+        ("description: Orders of a shop.", "description: [", "3: not YAML: expected ',' or ']', but got ':'"),
+        (GOOD, "", "1: expected a mapping with the keys description, reads, queries"),
+        (GOOD, "- one", "1: expected a mapping with the keys description, reads, queries"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_file_line_path_and_what_was_expected(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert refusal(tmp_path, GOOD.replace(old, new, 1)) == f"shop.yaml:{message}"
+
+
+def test_a_gauge_has_no_window(tmp_path: Path) -> None:
+    text = GOOD.replace("type: counter", "type: gauge").replace("_total", "")
+    expected = "shop.yaml:3: queries.orders: sql: a gauge's query uses %(as_of)s; this one uses %(as_of)s, %(since)s"
+    assert refusal(tmp_path, text) == expected
+
+
+def test_two_queries_may_not_declare_one_metric(tmp_path: Path) -> None:
+    second = GOOD[GOOD.index("  orders:") :].replace("  orders:", "  again:", 1)
+    assert refusal(tmp_path, GOOD + second) == "shop.yaml:1: queries: shop_orders_total is declared by two queries"
+
+
+def test_a_file_that_holds_itself_is_refused_like_any_other(tmp_path: Path) -> None:
+    assert refusal(tmp_path, GOOD.replace("queries:", "reads: &loop [*loop]\nqueries:")).startswith("shop.yaml:2: reads[0]: ")
+    assert refusal(tmp_path, "description: one\nqueries: &loop {again: *loop}").startswith("shop.yaml:2: queries.again.")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"shop\.yaml: cannot be read: .* expected a pack, a YAML file"):
+        load(tmp_path / "shop.yaml")
+
+
+def test_the_example_of_the_page_is_a_pack(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "writing-a-pack.md"
+    _, example = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "orders.yaml").write_text(example)
+    names = [metric.name for metric in choose(["orders"], tmp_path)["orders"].declares()]
+    assert names == ["shop_orders_waiting", "shop_oldest_order_seconds", "shop_orders_total", "shop_turnover_total"]
+
+
+def test_packs_are_chosen_by_name_or_all_of_the_folder_with_the_default(tmp_path: Path) -> None:
+    assert list(choose(None, None)) == ["revenue"]
+    (tmp_path / "shop.yaml").write_text(GOOD)
+    (tmp_path / "notes.txt").write_text("not a pack")
+    assert list(choose(None, tmp_path)) == ["revenue", "shop"]
+    assert list(choose(["shop"], tmp_path)) == ["shop"]
+    assert choose(["revenue"], tmp_path)["revenue"] is shipped()["revenue"]  # one declaration, however many collectors
+
+
+def test_a_choice_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(GOOD)
+    (tmp_path / "store.yaml").write_text(GOOD)
+    missing = tmp_path / "absent"
+    with pytest.raises(ValueError, match="packs: there is no pack 'shpo'; there are revenue, shop, store"):
+        choose(["shpo"], tmp_path)
+    with pytest.raises(ValueError, match="packs: shop and store both declare shop_orders_total: rename it in one"):
+        choose(["shop", "store"], tmp_path)
+    with pytest.raises(ValueError, match=f"packs_dir: '{missing}' is not a folder"):
+        choose(None, missing)
+    (tmp_path / "revenue.yaml").write_text(GOOD)
+    with pytest.raises(ValueError, match=r"revenue\.yaml has the name of a pack that Bellwether ships: rename the file"):
+        choose(["shop"], tmp_path)
