@@ -132,4 +132,5 @@ def test_help_texts_are_escaped() -> None:
     draft.add(metric(1))
     snapshot.publish("a", draft.lines)
     assert next(iter(parse_text(snapshot.page().decode()))).documentation == metric.help
-    assert next(iter(parse_openmetrics(snapshot.page(Format.OPENMETRICS).decode()))).documentation == metric.help
+    (family,) = parse_openmetrics(snapshot.page(Format.OPENMETRICS).decode())  # type: ignore[no-untyped-call]
+    assert family.documentation == metric.help

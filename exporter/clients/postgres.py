@@ -56,6 +56,9 @@ class Postgres:
             except psycopg.Error as error:
                 await self._recover(connection)
                 raise _poll_error(error) from error
+            except PollError:  # what came was not what the caller can use; the connection is as good as before
+                await self._recover(connection)
+                raise
             except BaseException:  # cancelled or broken off midway: what the connection holds is unknown
                 await self.close()
                 raise
