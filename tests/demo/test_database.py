@@ -104,10 +104,11 @@ def test_nothing_listens_on_tcp(server: Server) -> None:
 
 
 def test_the_callers_environment_does_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGDATA", "/nowhere")
     monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("API_TOKEN", "not-for-children")
     with Server() as server:
         assert answer(server, "select current_setting('port')") == "5432"
+        assert b"not-for-children" not in Path(f"/proc/{server.pid}/environ").read_bytes()
 
 
 @as_root
