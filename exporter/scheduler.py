@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from exporter import health
@@ -14,6 +13,7 @@ from exporter.errors import PollError, Throttled
 from exporter.guard import Draft
 from exporter.health import Health, Reload
 from exporter.metric import Metric
+from exporter.poll import poll
 from exporter.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ _LONGEST_BACKOFF = 600.0  # seconds added to the interval of a collector that ke
 _NOMINAL_SCRAPE_INTERVAL = 15.0  # seconds; stands in for the interval of a collector that runs at the scrape
 _INTERVALS_KEPT = 3  # for so long the samples of the last good run outlive it
 _GRACE = 10.0  # seconds for a cancelled run to clean up behind itself, before that is a failure of its own
-_BREATH = 1000  # samples taken from a collector before others get a turn: about 2 ms
 _OWN_METRICS = {metric.name: metric for metric in declared_in(health)}
 _OWN_SERIES = 100_000
 
@@ -149,7 +148,7 @@ class Scheduler:
     async def _run(self, job: Job) -> None:
         began = time.perf_counter()
         try:
-            draft = await self._collect(job)
+            draft = await poll(job.collector, job.declared, job.draft)
         except PollError as error:
             self._failed(job, error.reason, str(error))
             if isinstance(error, Throttled) and error.retry_after is not None:
@@ -163,17 +162,6 @@ class Scheduler:
         job.health.polls += 1
         job.health.duration = time.perf_counter() - began
         job.had_turn.set()
-
-    async def _collect(self, job: Job) -> Draft:
-        draft = Draft(job.declared, job.collector.max_series, job.draft)
-        count = 0
-        async with asyncio.timeout(job.collector.timeout), aclosing(job.collector.collect()) as samples:
-            async for sample in samples:
-                draft.add(sample)
-                count += 1
-                if count % _BREATH == 0:
-                    await asyncio.sleep(0)
-        return draft
 
     def _succeeded(self, job: Job, draft: Draft) -> None:
         state = job.health
