@@ -7,9 +7,9 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
 
-from exporter.fields import Duration, Model, Secret, seconds
+from exporter.fields import Cron, Duration, Model, Secret, seconds
 from exporter.metric import Metric, Sample
 
 __all__ = ["Collector", "Duration", "Every", "Model", "Sample", "Samples", "Secret", "declared_in", "kinds", "load_kinds"]
@@ -21,19 +21,25 @@ _kinds: dict[str, type["Collector"]] = {}
 
 
 def _every(value: object) -> object:
-    if value == "scrape":
+    if value == "scrape" or isinstance(value, Cron):
         return value
+    if isinstance(value, str) and " " in value:
+        return Cron(value)
     try:
         interval = seconds(value)
     except ValueError:
-        raise ValueError("expected a duration such as 15s, 5m or 1h30m, or the word scrape") from None
+        raise ValueError("expected a duration such as 15s or 5m, five fields as in a crontab, or the word scrape") from None
     if interval < 0.1:
         raise ValueError("expected an interval of at least 100ms")
     return interval
 
 
-Every = Annotated[float | Literal["scrape"], BeforeValidator(_every)]
-"""When a collector runs: an interval, in seconds, or `scrape` for at each scrape."""
+def _shown(every: object) -> object:
+    return str(every) if isinstance(every, Cron) else every
+
+
+Every = Annotated[float | Literal["scrape"] | InstanceOf[Cron], BeforeValidator(_every), PlainSerializer(_shown)]
+"""When a collector runs: an interval, in seconds, a schedule, or `scrape` for at each scrape."""
 
 
 class Collector(Model):
@@ -44,7 +50,7 @@ class Collector(Model):
     name: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]*$")
     """Tells several collectors of a kind apart; the kind's name unless given. Also the path `/metrics/NAME`."""
     every: Every = 30.0
-    """How often it runs: a duration, or `scrape` for at each scrape."""
+    """When it runs: every so often, at each `scrape`, or by a schedule as in a crontab, such as `0 6 * * *` (in UTC)."""
     timeout: Duration = 10.0
     """How long one run may take."""
     max_age: Duration | None = None
@@ -72,6 +78,10 @@ class Collector(Model):
 
     async def close(self) -> None:
         """Give back what is held between runs: connections, files. The collector is not used again."""
+
+    def same_as(self, other: "Collector") -> bool:
+        """Whether another collector has the same settings, so that this one may go on in its place."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def declares(self) -> Iterable[Metric]:
         """The metrics it may yield: those of its module, unless the settings decide."""

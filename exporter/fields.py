@@ -1,10 +1,13 @@
-"""The types that settings are made of: durations, secrets, and the strict model that holds them."""
+"""The types that settings are made of: durations, schedules, secrets, and the strict model that holds them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
@@ -26,6 +29,47 @@ Duration = Annotated[float, BeforeValidator(seconds)]
 """A length of time: written as Prometheus writes durations, held in seconds."""
 
 
+_read: set[str] = set()
+_SHORTEST = 4  # characters: what is shorter stands in other words by chance
+_PASSWORDS = re.compile(r"(?:://[^/@:\s]*:|\bpassword\s*=\s*'?)([^\s&'@]+)")  # inside a connection string
+
+
+def known_secrets() -> frozenset[str]:
+    """Every secret read so far, and the passwords inside connection strings: what no line that is logged may hold."""
+    return frozenset(_read)
+
+
+class Cron:
+    """A schedule written as a crontab line's five fields: `0 6 * * *`, or `CRON_TZ=Europe/Berlin 0 6 * * mon`; else in UTC.
+
+    Where daylight saving skips the time, it is due right after the gap; where it repeats it, once.
+    Raises `ValueError` for anything else. Source: https://man7.org/linux/man-pages/man5/crontab.5.html
+    """
+
+    def __init__(self, text: str) -> None:
+        zone, _, line = text.removeprefix("CRON_TZ=").partition(" ") if text.startswith("CRON_TZ=") else ("UTC", " ", text)
+        try:
+            self._zone, self._line, self._text = ZoneInfo(zone), line, text
+            next(CronSim(line, datetime(2000, 1, 1, tzinfo=UTC)))
+        except (CronSimError, StopIteration, ZoneInfoNotFoundError, ValueError):
+            raise ValueError(
+                "expected five fields as in a crontab, such as 0 6 * * *, or CRON_TZ=Europe/Berlin 0 6 * * *"
+            ) from None
+
+    def due(self, after: datetime) -> Iterator[datetime]:
+        """The instants at which it is due, from the first one after an instant that has a time zone."""
+        return CronSim(self._line, after.astimezone(self._zone))
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cron) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 class Secret:
     """A value that no message, log or page may show. One that comes from a file is read again at every use."""
 
@@ -36,9 +80,16 @@ class Secret:
 
     def read(self) -> str:
         """The secret itself. Raises `OSError` when its file cannot be read."""
-        if self._file is not None:
-            return self._file.read_text(encoding="utf-8").strip()
-        return self._value or ""
+        value = (self._value or "") if self._file is None else self._file.read_text(encoding="utf-8").strip()
+        if value not in _read:
+            _read.update(part for part in (value, *_PASSWORDS.findall(value)) if len(part) >= _SHORTEST)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and (self._value, self._file) == (other._value, other._file)
+
+    def __hash__(self) -> int:
+        return hash((self._value, self._file))
 
     def __repr__(self) -> str:
         return f"Secret(file={str(self._file)!r})" if self._file else "Secret('********')"

@@ -1,4 +1,4 @@
-"""The HTTP surface, as an ASGI application: metrics, health, runbooks, and a page for people.
+"""The HTTP surface, as an ASGI application: metrics, health, probes, settings, runbooks, and a page for people.
 
 Source: https://asgi.readthedocs.io/en/latest/specs/www.html
 """
@@ -7,23 +7,19 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from prometheus_client.exposition import choose_encoder
-
 from exporter import landing
-from exporter.exposition import Format
 from exporter.health import SOURCE, Health
+from exporter.negotiation import accepts_gzip, deadline, format_of
+from exporter.probe import DEFAULT_MODULE, Prober, Refused
 from exporter.runbooks import Runbooks
 from exporter.snapshot import Snapshot
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 _TEXT = b"text/plain; charset=utf-8"
 _HTML = b"text/html; charset=utf-8"
-_PROMETHEUS_TIMEOUT = 10.0  # seconds; Prometheus' own default, for whoever does not send the header
-_MARGIN = 0.5  # seconds kept back from the scraper's timeout, for the answer to travel
 
 
 class Engine(Protocol):
@@ -45,69 +41,119 @@ class Engine(Protocol):
         """Bring up to date what is collected at the scrape, waiting at most `deadline` seconds."""
 
 
+class Control(Protocol):
+    """What people and programs may ask of the running exporter, beside its figures."""
+
+    def reload(self) -> str:
+        """Read the settings again and take them up; gives what is wrong with them, or nothing."""
+
+    def configuration(self) -> str:
+        """The settings in force, as YAML, without secrets."""
+
+    @property
+    def prober(self) -> Prober:
+        """What may be probed on demand."""
+
+
 class Server:
     """Answers requests from the snapshot; only what is collected at the scrape is waited for."""
 
-    def __init__(self, engine: Engine, snapshot: Snapshot, runbooks: Runbooks) -> None:
-        self._engine, self._snapshot, self._runbooks = engine, snapshot, runbooks
+    def __init__(self, engine: Engine, snapshot: Snapshot, control: Control, runbooks: Runbooks) -> None:
+        self._engine, self._snapshot, self._control, self._runbooks = engine, snapshot, control, runbooks
+        self._pages = {
+            "/": self._start,
+            "/metrics": self._metrics,
+            "/probe": self._probe,
+            "/config": self._config,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+            "/-/reload": self._reload,
+        }
+        self._folders = {"/metrics/": self._part, "/runbooks/": self._runbook}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        if scope["method"] not in {"GET", "HEAD"}:
-            await _answer(send, 405, b"expected GET or HEAD\n", extra=[(b"allow", b"GET, HEAD")])
-            return
         path: str = scope["path"]
-        match path:
-            case "/metrics":
-                await self._metrics(scope, send, None)
-            case "/-/healthy":
-                await _answer(send, 200, b"healthy\n")
-            case "/-/ready":
-                await self._ready(send)
-            case "/":
-                page = landing.page(self._engine.kinds, self._engine.healths)
-                await _answer(send, 200, page.encode(), _HTML)
-            case _ if path.startswith("/metrics/"):
-                await self._metrics(scope, send, path.removeprefix("/metrics/"))
-            case _ if path.startswith("/runbooks/"):
-                await self._runbook(send, path.removeprefix("/runbooks/"))
-            case _:
-                await _answer(send, 404, f"no such page: {path}; the start page / lists them\n".encode())
-
-    async def _ready(self, send: Send) -> None:
-        if self._engine.ready:
-            await _answer(send, 200, b"ready\n")
+        wanted = ("POST", "PUT") if path == "/-/reload" else ("GET", "HEAD")
+        if scope["method"] not in wanted:
+            await _answer(send, 405, f"expected {' or '.join(wanted)}\n", extra=[(b"allow", ", ".join(wanted).encode())])
+            return
+        handler = self._pages.get(path) or self._folders.get(path[: path.rfind("/") + 1])
+        if handler is None:
+            await _answer(send, 404, f"no such page: {path}; the start page / lists them\n")
         else:
-            await _answer(send, 503, b"not ready: some collectors have not had their first turn\n")
+            await handler(scope, send)
 
-    async def _runbook(self, send: Send, name: str) -> None:
+    async def _start(self, _: Scope, send: Send) -> None:
+        await _answer(send, 200, landing.page(self._engine.kinds, self._engine.healths), _HTML)
+
+    async def _config(self, _: Scope, send: Send) -> None:
+        await _answer(send, 200, self._control.configuration())
+
+    async def _healthy(self, _: Scope, send: Send) -> None:
+        await _answer(send, 200, "healthy\n")
+
+    async def _ready(self, _: Scope, send: Send) -> None:
+        if self._engine.ready:
+            await _answer(send, 200, "ready\n")
+        else:
+            await _answer(send, 503, "not ready: some collectors have not had their first turn\n")
+
+    async def _reload(self, _: Scope, send: Send) -> None:
+        wrong = self._control.reload()
+        if wrong:
+            await _answer(send, 500, f"the settings are wrong, those before stay in force:\n{wrong}\n")
+        else:
+            await _answer(send, 200, "reloaded\n")
+
+    async def _runbook(self, scope: Scope, send: Send) -> None:
+        name = scope["path"].rpartition("/")[2]
         text = self._runbooks.get(name)
         if text is None:
-            await _answer(send, 404, f"no runbook is named {name}\n".encode())
+            await _answer(send, 404, f"no runbook is named {name}\n")
         else:
-            await _answer(send, 200, text.encode())
+            await _answer(send, 200, text)
 
-    async def _metrics(self, scope: Scope, send: Send, part: str | None) -> None:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        collect = [part] if part is not None else query.get("collect[]", [])
-        exclude = query.get("exclude[]", [])
+    async def _probe(self, scope: Scope, send: Send) -> None:
+        query = _query(scope)
+        target, module, debug = (query.get(name, [""])[0] for name in ("target", "module", "debug"))
+        module = module or DEFAULT_MODULE
+        headers = dict(scope["headers"])
+        try:
+            found = await self._control.prober.probe(target, module, deadline(headers))
+        except Refused as refusal:
+            await _answer(send, refusal.status, f"{refusal}\n")
+            return
+        if debug == "true":
+            await _answer(send, 200, self._control.prober.describe(target, module, found))
+        else:
+            format_ = format_of(headers)
+            await _answer(send, 200, found.page(format_), format_.value.encode())
+
+    async def _part(self, scope: Scope, send: Send) -> None:
+        await self._send_metrics(scope, send, [scope["path"].rpartition("/")[2]])
+
+    async def _metrics(self, scope: Scope, send: Send) -> None:
+        await self._send_metrics(scope, send, _query(scope).get("collect[]", []) if scope["query_string"] else [])
+
+    async def _send_metrics(self, scope: Scope, send: Send, collect: list[str]) -> None:
+        exclude = _query(scope).get("exclude[]", []) if scope["query_string"] else []
         everything = [SOURCE, *self._engine.kinds]
         unknown = [name for name in [*collect, *exclude] if not self._named(name)]
         if unknown:
             known = ", ".join(everything)
-            await _answer(send, 404, f"no collector is named {', '.join(unknown)}; expected some of {known}\n".encode())
+            await _answer(send, 404, f"no collector is named {', '.join(unknown)}; expected some of {known}\n")
             return
         chosen = self._all_named(collect) if collect else everything
         excluded = self._all_named(exclude)
         sources = [name for name in everything if name in chosen and name not in excluded]
         headers = dict(scope["headers"])
-        await self._engine.refresh(sources, _deadline(headers))
-        format_ = _format(headers.get(b"accept", b"").decode("latin-1"))
-        gzip = _accepts_gzip(headers.get(b"accept-encoding", b"").decode("latin-1"))
+        await self._engine.refresh(sources, deadline(headers))
+        format_, gzip = format_of(headers), accepts_gzip(headers)
         body = self._snapshot.page(format_, gzip=gzip, sources=None if sources == everything else sources)
         extra = [(b"vary", b"Accept, Accept-Encoding"), *([(b"content-encoding", b"gzip")] if gzip else [])]
-        await _answer(send, 200, body, format_.value.encode(), extra, head=scope["method"] == "HEAD")
+        await _answer(send, 200, body, format_.value.encode(), extra)
 
     def _named(self, name: str) -> Collection[str]:
         """The sources that a name stands for: one collector's, or all of a kind."""
@@ -120,38 +166,15 @@ class Server:
         return {source for name in names for source in self._named(name)}
 
 
-def _deadline(headers: dict[bytes, bytes]) -> float:
-    """Seconds that a scrape may wait: what Prometheus says it waits, less a margin."""
-    try:
-        timeout = float(headers.get(b"x-prometheus-scrape-timeout-seconds", b""))
-    except ValueError:
-        timeout = _PROMETHEUS_TIMEOUT
-    return max(timeout - _MARGIN, timeout / 2) if timeout > 0 else _PROMETHEUS_TIMEOUT - _MARGIN
-
-
-def _format(accept: str) -> Format:
-    _, content_type = choose_encoder(accept)
-    return Format.OPENMETRICS if content_type.startswith("application/openmetrics-text") else Format.TEXT
-
-
-def _accepts_gzip(accept_encoding: str) -> bool:
-    """Whether gzip is listed and not ruled out. Source: RFC 9110, 12.5.3."""
-    for item in accept_encoding.lower().split(","):
-        coding, _, quality = item.replace(" ", "").partition(";q=")
-        if coding == "gzip":
-            return quality.strip("0.") != "" or not quality
-    return False
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("latin-1"))
 
 
 async def _answer(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes = _TEXT,
-    extra: Iterable[tuple[bytes, bytes]] = (),
-    *,
-    head: bool = False,
+    send: Send, status: int, body: bytes | str, content_type: bytes = _TEXT, extra: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    headers: Headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *extra]
+    """Send a whole answer. To HEAD the web server sends the headers alone."""
+    content = body.encode() if isinstance(body, str) else body
+    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode()), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await send({"type": "http.response.body", "body": content})

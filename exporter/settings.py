@@ -10,10 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from exporter.collector import Collector, Model, load_kinds
-from exporter.document import Document, Place, Problem, problems_of, unknown_key
+from exporter.document import Document, Place, Problem, problems_of
 from exporter.health import SOURCE
+from exporter.probe import PLACEHOLDER, Prober
 
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})")
+
+_KEYS = {"collectors", "probe"}
+_PROBE_KEYS = {"modules", "targets"}
 
 
 class Settings(Model):
@@ -21,6 +25,8 @@ class Settings(Model):
 
     collectors: tuple[Collector, ...]
     """What is watched: a list, each entry with its `kind` and the settings of that kind."""
+    prober: Prober = Prober()
+    """What `/probe` may do, from the key `probe`: `modules`, and the `targets` that are allowed."""
 
 
 def load(file: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -33,27 +39,70 @@ def settings_of(document: Document, environment: Mapping[str, str]) -> Settings:
     data = document.data
     if not isinstance(data, dict):
         raise document.error([Problem((), "expected a mapping with the key collectors")])
-    problems = [Problem((key,), unknown_key(str(key), Settings), shows_value=False) for key in data if key != "collectors"]
+    problems = [_unknown(key) for key in data if key not in _KEYS]
+    collectors: dict[str, Collector] = {}
     entries = data.get("collectors")
     if not isinstance(entries, list) or not entries:
         problems.append(Problem(("collectors",), "expected a list of at least one collector, each with its kind"))
-        raise document.error(problems)
-    collectors: dict[str, Collector] = {}
+        entries = []
     for index, entry in enumerate(entries):
-        try:
-            collector = _collector(entry, ("collectors", index), environment)
-            _check_name(collector, collectors, ("collectors", index, "name"))
+        place = ("collectors", index)
+        if collector := _collector(entry, place, environment, problems):
+            if collector.name in collectors or collector.name == SOURCE:
+                expected = f"the name {collector.name} is taken; give each collector a name of its own"
+                problems.append(Problem((*place, "name"), expected, shows_value=False))
             collectors[collector.name] = collector
-        except Problem as problem:
-            problems.append(problem)
-        except ValidationError as error:
-            problems += problems_of(error, load_kinds()[entry["kind"]], ("collectors", index), entry)
+    prober = _prober(data.get("probe", {}), environment, problems)
     if problems:
         raise document.error(problems)
-    return Settings(collectors=tuple(collectors.values()))
+    return Settings(collectors=tuple(collectors.values()), prober=prober)
 
 
-def _collector(entry: Any, place: Place, environment: Mapping[str, str]) -> Collector:
+def _prober(data: Any, environment: Mapping[str, str], problems: list[Problem]) -> Prober:
+    if not isinstance(data, dict) or not isinstance(data.get("modules", {}), dict):
+        problems.append(Problem(("probe",), "expected a mapping with the keys modules, a mapping by name, and targets, a list"))
+        return Prober()
+    problems += [
+        Problem(("probe", key), "unknown key; expected modules or targets", shows_value=False)
+        for key in data.keys() - _PROBE_KEYS
+    ]
+    targets = data.get("targets", [])
+    if not isinstance(targets, list) or not all(isinstance(target, str) and "://" in target for target in targets):
+        problems.append(Problem(("probe", "targets"), "expected a list of URLs, in which * stands for any text"))
+        targets = []
+    modules: dict[str, Collector] = {}
+    for name, entry in data.get("modules", {}).items():
+        place = ("probe", "modules", name)
+        given = {**entry, "target": PLACEHOLDER, "name": "probe"} if isinstance(entry, dict) else entry
+        if module := _collector(given, place, environment, problems):
+            problems += [
+                Problem((*place, key), "a module that takes targets from outside may hold no secret", shows_value=False)
+                for key in module.model_fields_set
+                if module.hides(key)
+            ]
+            modules[str(name)] = module
+    return Prober(modules, tuple(targets))
+
+
+def _collector(entry: Any, place: Place, environment: Mapping[str, str], problems: list[Problem]) -> Collector | None:
+    """The collector of an entry; None, and a problem or more, when it is wrong."""
+    try:
+        return _built(entry, place, environment)
+    except Problem as problem:
+        problems.append(problem)
+    except ValidationError as error:
+        problems += problems_of(error, load_kinds()[entry["kind"]], place, entry)
+    return None
+
+
+def _unknown(key: object) -> Problem:
+    near = difflib.get_close_matches(str(key), _KEYS, 1)
+    return Problem(
+        (str(key),), f"unknown key; did you mean {near[0]}?" if near else "unknown key; expected collectors or probe"
+    )
+
+
+def _built(entry: Any, place: Place, environment: Mapping[str, str]) -> Collector:
     if not isinstance(entry, dict):
         raise Problem(place, "expected a mapping with the key kind")
     kinds, kind = load_kinds(), str(entry.get("kind", ""))
@@ -63,11 +112,6 @@ def _collector(entry: Any, place: Place, environment: Mapping[str, str]) -> Coll
         raise Problem((*place, "kind"), f"expected one of {', '.join(kinds)}{hint}")
     given = {key: value for key, value in entry.items() if key != "kind"}
     return kinds[kind].model_validate(_expand(given, place, environment))
-
-
-def _check_name(collector: Collector, taken: Mapping[str, Collector], place: Place) -> None:
-    if collector.name in taken or collector.name == SOURCE:
-        raise Problem(place, f"the name {collector.name} is taken; give each collector a name of its own", shows_value=False)
 
 
 def _expand(value: Any, place: Place, environment: Mapping[str, str]) -> Any:

@@ -23,20 +23,50 @@ class Snapshot:
         self._metrics: dict[str, Metric] = {}
         self._feeders: dict[str, set[str]] = {}
         """Sources by the name of the metric they feed."""
+        self._claims: dict[str, dict[str, str]] = {}
+        """Which source shows a series, by metric name and series, of metrics that several sources feed."""
         self._own: dict[tuple[str, Format], Part] = {}
         """By source: the metrics that it alone feeds."""
         self._shared: dict[tuple[str, str], Part] = {}
         """By metric name and source."""
         self._pages: dict[tuple[frozenset[str] | None, Format, bool], bytes] = {}
 
-    def publish(self, source: str, lines: Mapping[Metric, Collection[str]]) -> None:
-        """Replace all that a source said before."""
-        blocks = {metric.name: "".join(texts).encode() for metric, texts in lines.items()}
-        self._metrics.update({metric.name: metric for metric in lines})
+    def publish(self, source: str, lines: Mapping[Metric, Collection[str]]) -> int:
+        """Replace all that a source said before; gives how many lines were refused, being another source's series."""
+        blocks: dict[str, bytes] = {}
+        refused = 0
+        for metric, texts in lines.items():
+            own = self._own_lines(source, metric.name, texts)
+            refused += len(texts) - len(own)
+            if own:
+                blocks[metric.name] = "".join(own).encode()
+                self._metrics[metric.name] = metric
+        self._replace(source, blocks)
+        return refused
+
+    def _own_lines(self, source: str, name: str, texts: Collection[str]) -> Collection[str]:
+        """The lines of series that no other source shows: whoever showed a series first keeps it."""
+        feeders = self._feeders.get(name, set())
+        if feeders <= {source}:
+            self._claims.pop(name, None)
+            return texts
+        claims = self._claims.get(name)
+        if claims is None:  # the metric was one source's alone until now
+            claims = {
+                line.rpartition(" ")[0]: each for each in feeders for line in self._blocks[each][name].decode().splitlines()
+            }
+        claims = self._claims[name] = {series: each for series, each in claims.items() if each != source}
+        own = [line for line in texts if line.rpartition(" ")[0] not in claims]
+        claims.update((line.rpartition(" ")[0], source) for line in own)
+        return own
+
+    def _replace(self, source: str, blocks: dict[str, bytes]) -> None:
         before = self._blocks.get(source, {})
         changed = {source}
         for name in before.keys() - blocks.keys():
             self._feeders[name].discard(source)
+            if name in self._claims:
+                self._claims[name] = {series: each for series, each in self._claims[name].items() if each != source}
             self._shared.pop((name, source), None)
             if len(self._feeders[name]) == 1:
                 changed |= self._feeders[name]
@@ -51,7 +81,9 @@ class Snapshot:
         self._pages.clear()
 
     def withdraw(self, source: str) -> None:
-        """Forget a source: its series are gone from the next page on."""
+        """Forget a source: its series are gone from the next page on. One that never said anything is forgotten already."""
+        if source not in self._blocks:
+            return
         self.publish(source, {})
         del self._blocks[source]
         for format_ in Format:

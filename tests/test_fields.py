@@ -1,9 +1,11 @@
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from exporter.fields import Model, Secret, seconds
+from exporter.fields import Cron, Model, Secret, known_secrets, seconds
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,45 @@ def test_a_secret_and_its_file_together_are_refused(tmp_path: Path) -> None:
 def test_an_unreadable_secret_file_is_named() -> None:
     with pytest.raises(ValidationError, match="cannot read the secret file /nonexistent: No such file or directory"):
         Account.model_validate({"password_file": "/nonexistent"})
+
+
+def due(text: str, after: datetime, count: int) -> list[str]:
+    return [f"{instant.astimezone(UTC):%m-%d %H:%M}" for instant in islice(Cron(text).due(after), count)]
+
+
+def test_a_schedule_is_in_utc_unless_it_names_a_zone() -> None:
+    assert due("30 6 * * *", datetime(2026, 1, 1, tzinfo=UTC), 2) == ["01-01 06:30", "01-02 06:30"]
+    assert due("CRON_TZ=Europe/Berlin 30 6 * * *", datetime(2026, 1, 1, tzinfo=UTC), 1) == ["01-01 05:30"]
+
+
+def test_a_schedule_keeps_its_local_time_when_daylight_saving_begins_and_ends() -> None:
+    berlin = "CRON_TZ=Europe/Berlin 30 2 * * *"
+    assert due(berlin, datetime(2026, 3, 28, tzinfo=UTC), 3) == ["03-28 01:30", "03-29 01:00", "03-30 00:30"]
+    assert due(berlin, datetime(2026, 10, 24, 12, tzinfo=UTC), 2) == ["10-25 00:30", "10-26 01:30"]
+
+
+@pytest.mark.parametrize(
+    "text", ["0 6 * *", "61 6 * * *", "0 6 31 2 *", "CRON_TZ=Mars/Olympus 0 6 * * *", "every day", "CRON_TZ= 0 6 * * *"]
+)
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected five fields as in a crontab"):
+        Cron(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [
+        ("token-of-mine", {"token-of-mine"}),
+        ("postgres://bob:url-pass@db/x", {"postgres://bob:url-pass@db/x", "url-pass"}),
+        ("host=db password=key-pass user=bob", {"key-pass"}),
+        ("host=db password = 'quoted-pass'", {"quoted-pass"}),
+    ],
+)
+def test_secrets_that_were_read_are_known_so_that_they_can_be_kept_out_of_logs(value: str, known: set[str]) -> None:
+    Secret(value).read()
+    assert known <= known_secrets()
+
+
+def test_what_is_too_short_to_be_told_from_other_text_is_not_looked_for() -> None:
+    Secret("abc").read()
+    assert "abc" not in known_secrets()

@@ -6,13 +6,15 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from exporter.errors import Denied, Malformed, Throttled, TimedOut, Unreachable
+from exporter.job import Job
 from exporter.metric import Sample
-from exporter.scheduler import Job, Scheduler
+from exporter.scheduler import Scheduler
 from exporter.snapshot import Snapshot
 from tests.toy import EVENTS, LEVEL, Script, Toy, constant, in_turn
 
@@ -161,13 +163,15 @@ async def test_a_bug_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixtu
     assert caplog.records[0].exc_info is not None
 
 
+def job_of(toy: Toy) -> Job:
+    return Job(toy, Snapshot(), random.Random(7))
+
+
 def test_waits_grow_with_failures_and_never_fall_below_the_interval() -> None:
-    scheduler = Scheduler([Toy.of(constant(), every="10s")], Snapshot(), randomness=random.Random(7))
-    job: Job = scheduler.jobs["toy"]
-    pauses = {}
+    job, pauses = job_of(Toy.of(constant(), every="10s")), {}
     for failures in (0, 1, 3, 30):
-        job.failed_in_a_row = failures
-        pauses[failures] = [scheduler._pause(job) for _ in range(500)]
+        job._failed_in_a_row = failures
+        pauses[failures] = [job.wait() for _ in range(500)]
     assert all(9.5 <= pause <= 10.5 for pause in pauses[0])
     assert all(10 <= pause <= 20 for pause in pauses[1])
     assert all(10 <= pause <= 80 for pause in pauses[3])
@@ -175,12 +179,10 @@ def test_waits_grow_with_failures_and_never_fall_below_the_interval() -> None:
     assert all(10 <= pause <= 610 for pause in pauses[30])
 
 
-def test_a_target_that_says_when_to_come_back_is_obeyed() -> None:
-    scheduler = Scheduler([Toy.of(constant(), every="10s")], Snapshot(), randomness=random.Random(7))
-    job = scheduler.jobs["toy"]
-    scheduler._failed(job, "throttled", "slow down")
-    job.retry_after = 3600
-    assert scheduler._pause(job) == 3600
+async def test_a_target_that_says_when_to_come_back_is_obeyed() -> None:
+    job = job_of(Toy.of(raising(Throttled("slow down", retry_after=3600)), every="10s"))
+    await job.fly()
+    assert job.wait() == 3600
 
 
 async def test_simultaneous_scrapes_share_one_run() -> None:
@@ -269,3 +271,86 @@ async def test_a_flood_of_samples_leaves_others_their_turns() -> None:
             longest, last = max(longest, now - last), now
         assert scheduler.healths["toy"].dropped["budget"] == 190_000
     assert longest < scheduler.healths["toy"].duration / 4
+
+
+async def test_a_collector_whose_settings_are_as_before_goes_on_undisturbed() -> None:
+    first = Toy.of(constant(EVENTS(1)), every="1h")
+    async with engine(first) as (scheduler, snapshot):
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        scheduler.replace([Toy.of(constant(EVENTS(2)), every="1h")])
+        await asyncio.sleep(0.6)
+        assert (scheduler.healths["toy"].polls, first._closed) == (1, False)
+        assert b"toy_events_total 1.0" in snapshot.page()
+
+
+async def test_a_changed_collector_shows_its_old_series_until_the_new_ones_are_there() -> None:
+    go_on = asyncio.Event()
+
+    async def slow() -> Iterable[Sample]:
+        await go_on.wait()
+        return [EVENTS(2)]
+
+    first = Toy.of(constant(EVENTS(1)), every="1h")
+    async with engine(first) as (scheduler, snapshot):
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        scheduler.replace([Toy.of(in_turn(slow), every="2h")])
+        await until(lambda: first._closed)
+        assert b"toy_events_total 1.0" in snapshot.page()
+        go_on.set()
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        assert b"toy_events_total 2.0" in snapshot.page()
+
+
+async def test_a_changed_collector_that_fails_at_once_shows_nothing_of_the_old_one() -> None:
+    async with engine(Toy.of(constant(EVENTS(1)), every="1h")) as (scheduler, snapshot):
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        scheduler.replace([Toy.of(raising(Unreachable("gone")), every="2h")])
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        assert snapshot.page() == b""
+
+
+async def test_a_collector_that_is_gone_from_the_settings_is_gone_from_the_page_and_gives_back_what_it_held() -> None:
+    gone, stays = Toy.of(constant(EVENTS(1)), name="gone"), Toy.of(constant(LEVEL(1, place="x")), name="stays")
+    async with engine(gone, stays) as (scheduler, snapshot):
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        scheduler.replace([stays])
+        assert b"toy_events_total" not in snapshot.page()
+        assert b"toy_level" in snapshot.page()
+        await until(lambda: gone._closed)
+
+
+async def test_a_run_that_ignores_its_cancellation_is_reported_and_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = asyncio.Event()
+
+    async def script() -> AsyncGenerator[Sample, None]:
+        while not stubborn.is_set():
+            try:
+                await stubborn.wait()
+            except asyncio.CancelledError:
+                continue
+        yield EVENTS(1)
+
+    monkeypatch.setattr("exporter.job._GRACE", 0.1)
+    async with engine(Toy.of(script, name="stubborn", timeout="50ms"), Toy.of(constant(EVENTS(1)), name="good")) as (
+        scheduler,
+        _,
+    ):
+        await until(lambda: scheduler.healths["stubborn"].failures["timeout"] and scheduler.healths["good"].polls > 3)
+        stubborn.set()
+
+
+def test_a_schedule_is_kept_to_the_minute_and_a_failed_run_is_tried_again_before_its_next_time() -> None:
+    daily = job_of(Toy.of(constant(), every="0 6 * * *"))
+    now = datetime.now(UTC)
+    due = now.replace(hour=6, minute=0, second=0, microsecond=0) + timedelta(days=now.hour >= 6)
+    assert daily.wait(elapsed=50) == pytest.approx((due - now).total_seconds(), abs=5)
+    assert (daily.interval, daily.max_age) == (86400, 3 * 86400)
+    daily._failed_in_a_row = 1
+    assert daily.wait() <= 120
+
+
+async def test_what_has_a_schedule_runs_once_at_the_start_too() -> None:
+    async with engine(Toy.of(constant(EVENTS(1)), every="0 6 1 1 *")) as (scheduler, snapshot):
+        await asyncio.wait_for(scheduler.first_turns(), _PATIENCE)
+        assert b"toy_events_total 1.0" in snapshot.page()
+        assert scheduler.healths["toy"].next_run is None or scheduler.healths["toy"].next_run > time.time()

@@ -46,7 +46,7 @@ def test_two_dollars_stand_for_one(tmp_path: Path) -> None:
         ("collectors:\n- name: x\n", "bellwether.yml:2: collectors[0].kind: expected one of "),
         (
             "collectors:\n- kind: node\n  every: five\n",
-            "bellwether.yml:3: collectors[0].every: 'five': expected a duration such as 15s, 5m or 1h30m, or the word scrape",
+            "bellwether.yml:3: collectors[0].every: 'five': expected a duration such as 15s or 5m, five fields as in a crontab",
         ),
         (
             "collectors:\n- kind: node\n  timeout: 5 minutes\n",

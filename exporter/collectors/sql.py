@@ -52,6 +52,10 @@ class Sql(Collector, kind="sql"):
         self._postgres = Postgres(self.dsn, self.password, statement_timeout=self.statement_timeout)
         return self
 
+    def same_as(self, other: Collector) -> bool:
+        """Whether settings and packs are the same: the files of packs may have changed since they were read."""
+        return super().same_as(other) and isinstance(other, Sql) and self._packs == other._packs
+
     def declares(self) -> Iterable[Metric]:
         """The metrics of the packs that it runs."""
         for pack in self._packs.values():
