@@ -1,0 +1,38 @@
+# Every target makes what it needs. `make demo` shows the product, `make check test` is what continuous integration runs.
+.PHONY: help demo check test generate clean
+.DELETE_ON_ERROR:
+BIN := .venv/bin
+
+help:
+	@echo "make demo      a whole company to look at, on this machine; Ctrl-C ends it and leaves nothing behind"
+	@echo "make check     style, types, generated files"
+	@echo "make test      all tests, against the real PostgreSQL, Prometheus and Alertmanager"
+	@echo "make generate  write the generated files: catalogue, dashboards, rules, routing, reference pages"
+	@echo "make clean     remove what the other targets made"
+
+demo: .venv/.demo
+	@$(BIN)/bellwether demo
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python .ci/generate --check
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 2
+
+generate: .venv/.dev
+	$(BIN)/python .ci/generate
+
+clean:
+	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.demo: pyproject.toml .ci/venv
+	@echo "installing Bellwether into .venv ..."
+	@.ci/venv demo
+	@touch $@
+
+.venv/.dev: pyproject.toml .ci/venv
+	@.ci/venv demo,dev
+	@touch $@

@@ -1,0 +1,41 @@
+// The configuration and its defaults. From YAML: `bellwether bundle --config FILE`. From Jsonnet: `mixin { _config+:: {…} }`.
+{
+  // What money is shown in where a figure has one currency.
+  currency: 'USD',
+  // Where people reach these; alerts and dashboards link to them. No slash at the end.
+  links: {
+    grafana: 'http://127.0.0.1:3000',
+    runbooks: 'http://127.0.0.1:11042/runbooks',
+    prometheus: 'http://127.0.0.1:9090',
+    alertmanager: 'http://127.0.0.1:9093',
+  },
+  // The names under which Prometheus scrapes.
+  jobs: { bellwether: 'bellwether', node: 'node', postgres: 'postgres', blackbox: 'blackbox' },
+  // Changes to limits.libsonnet, of the same shape.
+  limits: {},
+  // Changes to the table of priorities, of the same shape.
+  priorities: {},
+  // Changes to alerts, by name: fields to replace, or null to leave the alert out.
+  alerts: {},
+  // Who is told. Null leaves a receiver out. Secrets are files that Alertmanager reads, never values.
+  receivers: {
+    pagerduty: {
+      routing_key_file: '/etc/alertmanager/secrets/pagerduty_routing_key',
+      url: 'https://events.pagerduty.com/v2/enqueue',
+    },
+    slack: { api_url_file: '/etc/alertmanager/secrets/slack_api_url', channel: '#alerts' },
+    email: {
+      smarthost: '127.0.0.1:25',
+      from: 'bellwether@example.com',
+      to: 'oncall@example.com',
+      require_tls: true,
+      username: '',
+      password_file: '/etc/alertmanager/secrets/smtp_password',
+    },
+    // AWS SNS; credentials come from Alertmanager's environment or instance role.
+    sms: { topic_arn: 'arn:aws:sns:eu-west-1:000000000000:bellwether-p0', region: 'eu-west-1', api_url: '' },
+    webhook: { url: 'http://127.0.0.1:11043/alerts' },
+    // What expects the Watchdog every few minutes and calls for help when it stays away; the webhook unless given.
+    heartbeat: null,
+  },
+}

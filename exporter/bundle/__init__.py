@@ -1,0 +1,9 @@
+"""The bundle: dashboards, alerts, recording rules and notification routes, rendered from their Jsonnet sources.
+
+`write` renders it for a user's configuration; `generate` and `stale` keep a checkout's committed copy current.
+"""
+
+from exporter.bundle.files import generate, render, stale, write
+from exporter.bundle.settings import Bundle, load
+
+__all__ = ["Bundle", "generate", "load", "render", "stale", "write"]

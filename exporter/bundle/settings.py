@@ -1,0 +1,202 @@
+"""What a user may change of the bundle: a YAML file in, `Bundle` out. Defaults stand in dashboards/lib/config.libsonnet."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
+
+from exporter.bundle.jsonnet import evaluate
+from exporter.document import Document, Problem, problems_of
+from exporter.fields import Model
+from exporter.sources import sources_folder
+
+Address = Annotated[str, Field(pattern=r"^https?://\S*[^/\s]$")]
+"""A web address without a slash at its end."""
+Span = Annotated[str, Field(min_length=2, pattern=r"^(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$")]
+"""A length of time as Prometheus and Alertmanager write it: 90s, 5m, 1h30m."""
+Name = Annotated[str, Field(min_length=1)]
+Priority = Literal["P0", "P1", "P2", "P3"]
+Channel = Literal["pagerduty", "slack", "email", "sms", "webhook"]
+
+
+_STRICT = with_config(ConfigDict(extra="forbid"))
+
+
+@_STRICT
+class Links(TypedDict, total=False):
+    """Where people reach these; alerts and dashboards link to them."""
+
+    grafana: Address
+    runbooks: Address
+    prometheus: Address
+    alertmanager: Address
+
+
+@_STRICT
+class Jobs(TypedDict, total=False):
+    """The names under which Prometheus scrapes."""
+
+    bellwether: Name
+    node: Name
+    postgres: Name
+    blackbox: Name
+
+
+@_STRICT
+class PagerDuty(TypedDict, total=False):
+    """PagerDuty's Events API, version 2."""
+
+    routing_key_file: Name
+    url: Address
+
+
+@_STRICT
+class Slack(TypedDict, total=False):
+    """A Slack incoming webhook; its address is a secret, and so in a file."""
+
+    api_url_file: Name
+    channel: Name
+
+
+_Sender = TypedDict("_Sender", {"from": Name}, total=False)  # a word of Python cannot be a field of a class
+
+
+@_STRICT
+class Email(_Sender, total=False):
+    """A mail server, and who gets mail."""
+
+    smarthost: Name
+    to: Name
+    require_tls: bool
+    username: str  # without one, mail is handed over without authentication
+    password_file: Name
+
+
+@_STRICT
+class Sms(TypedDict, total=False):
+    """Text messages through an AWS SNS topic; credentials come from Alertmanager's environment or instance role."""
+
+    topic_arn: Name
+    region: Name
+    api_url: Address
+
+
+@_STRICT
+class Webhook(TypedDict):
+    """Any address that takes Alertmanager's JSON."""
+
+    url: Address
+
+
+@_STRICT
+class Receivers(TypedDict, total=False):
+    """Who is told. Null leaves a receiver out."""
+
+    pagerduty: PagerDuty | None
+    slack: Slack | None
+    email: Email | None
+    sms: Sms | None
+    webhook: Webhook | None
+    heartbeat: Webhook | None  # what expects the Watchdog every five minutes; the webhook unless given
+
+
+@_STRICT
+class PriorityChange(TypedDict, total=False):
+    """What is different about a priority."""
+
+    receivers: list[Channel]
+    domains: dict[str, list[Channel]]  # those of one domain's alerts, in place of the priority's own
+    group_by: list[Name]
+    group_wait: Span
+    group_interval: Span
+    repeat_interval: Span
+
+
+_Delay = TypedDict("_Delay", {"for": Span}, total=False)
+
+
+@_STRICT
+class AlertChange(_Delay, total=False):
+    """What is different about an alert."""
+
+    expr: Name
+    keep_firing_for: Span
+    priority: Priority
+    summary: Name
+    description: Name
+    impact: Name
+    action: Name
+    dashboard: Name
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class Bundle(Model):
+    """All that a user decides about the bundle. A key that is not given keeps its default."""
+
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    """The currency of figures that have no other, as ISO 4217 writes it."""
+    links: Links = Links()
+    jobs: Jobs = Jobs()
+    limits: Mapping[str, dict[str, float]] = Field(default={})
+    """Thresholds, by their names in dashboards/lib/limits.libsonnet."""
+    priorities: Mapping[Priority, PriorityChange] = Field(default={})
+    """Who is told of a priority, and how often."""
+    alerts: Mapping[str, AlertChange | None] = Field(default={})
+    """Changes to alerts by name; null leaves the alert out."""
+    receivers: Receivers = Receivers()
+
+    def config(self, sources: Path) -> dict[str, Any]:
+        """The whole configuration, as the Jsonnet sources read it: their defaults, and what is given here in their place."""
+        defaults = evaluate(sources, "import 'dashboards/lib/config.libsonnet'")
+        return _merged(defaults, self.model_dump(exclude_unset=True))
+
+
+def load(file: Path, sources: Path | None = None) -> Bundle:
+    """Read a bundle's configuration. Raises `SettingsError`: one message, with a line for each thing that is wrong."""
+    sources = sources or sources_folder()
+    document = Document.read(file)
+    data = {} if document.data is None else document.data
+    if not isinstance(data, dict):
+        raise document.error([Problem((), "expected a mapping")])
+    try:
+        bundle = Bundle.model_validate(data)
+    except ValidationError as error:
+        raise document.error(problems_of(error, Bundle, (), data)) from None
+    if problems := list(_unknown_names(bundle, sources)):
+        raise document.error(problems)
+    return bundle
+
+
+def _unknown_names(bundle: Bundle, sources: Path) -> Iterator[Problem]:
+    """The names that the sources do not have: only they know which limits and alerts there are."""
+    limits = evaluate(sources, "import 'dashboards/lib/limits.libsonnet'")
+    for name, values in bundle.limits.items():
+        if name not in limits:
+            yield _unknown(("limits", name), "limit", limits)
+            continue
+        for key in values:
+            if key not in limits[name]:
+                yield _unknown(("limits", name, key), "value", limits[name])
+    alerts = evaluate(sources, "std.set([rule.alert for group in mixin.prometheusAlerts.groups for rule in group.rules])")
+    for name in bundle.alerts:
+        if name not in alerts:
+            yield _unknown(("alerts", name), "alert", alerts)
+
+
+def _unknown(place: tuple[str, ...], what: str, known: Any) -> Problem:
+    near = difflib.get_close_matches(place[-1], known, 1)
+    return Problem(
+        place, f"there is no such {what}; expected {near[0] if near else 'one of ' + ', '.join(known)}", shows_value=False
+    )
+
+
+def _merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(defaults)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
