@@ -54,7 +54,7 @@ class Sql(Collector, kind="sql"):
 
     def same_as(self, other: Collector) -> bool:
         """Whether settings and packs are the same: the files of packs may have changed since they were read."""
-        return super().same_as(other) and isinstance(other, Sql) and self._packs == other._packs
+        return super().same_as(other) and isinstance(other, Sql) and self._packs == other._packs  # noqa: SLF001 - its own class
 
     def declares(self) -> Iterable[Metric]:
         """The metrics of the packs that it runs."""
