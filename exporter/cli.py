@@ -71,7 +71,9 @@ def _add_serving(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     logs.configure(options.log_level)
-    app.run_until_signal(app.serve(_settings(options.config), options.address))
+    file: Path | None = options.config
+    read_again = (lambda: load(file)) if file is not None else None
+    app.run_until_signal(app.serve(_settings(file), options.address, read_again))
 
 
 def _settings(file: Path | None) -> Settings:

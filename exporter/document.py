@@ -1,6 +1,7 @@
 """A YAML file and the places in it, so that what is wrong can be said with file, line, path, value and expectation."""
 
 import difflib
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ Place = tuple[str | int, ...]
 """Where in a document: keys and indexes from its top."""
 
 _DEEPEST = 20  # levels of a document that are looked into
-_LONGEST_VALUE = 80  # characters of a wrong value that a message repeats
+_LONGEST_VALUE = 200  # characters of a wrong value that a message repeats
 
 
 class Problem(Exception):
@@ -67,7 +68,7 @@ class Document:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.place).lstrip(".")
         # The value as the file has it: one that comes from the environment is shown as the variable's name.
         value = self._written(problem.place) if problem.shows_value else None
-        shown = "" if value is None else f"{repr(value)[:_LONGEST_VALUE]}: "
+        shown = "" if value is None else f"{textwrap.shorten(repr(value), _LONGEST_VALUE, placeholder=' …')}: "
         return f"{self.file}:{self.line(problem.place)}: {path + ': ' if path else ''}{shown}{problem.expected}"
 
     def _written(self, place: Place) -> object:
