@@ -1,5 +1,5 @@
 # Every target makes what it needs. `make demo` shows the product, `make check test` is what continuous integration runs.
-.PHONY: help demo check test generate clean
+.PHONY: help demo check test bench generate clean
 .DELETE_ON_ERROR:
 BIN := .venv/bin
 
@@ -7,6 +7,7 @@ help:
 	@echo "make demo      a whole company to look at, on this machine; Ctrl-C ends it and leaves nothing behind"
 	@echo "make check     style, types, generated files"
 	@echo "make test      all tests, against the real PostgreSQL, Prometheus and Alertmanager"
+	@echo "make bench     cost beside the peers, side by side in one run; ten minutes; writes docs/performance.md"
 	@echo "make generate  write the generated files: catalogue, dashboards, rules, routing, reference pages"
 	@echo "make clean     remove what the other targets made"
 
@@ -21,6 +22,9 @@ check: .venv/.dev
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -n 2
+
+bench: .venv/.dev
+	$(BIN)/python -m tests.bench
 
 generate: .venv/.dev
 	$(BIN)/python .ci/generate

@@ -3,13 +3,10 @@
 import asyncio
 import logging
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
-
-import uvicorn
 
 from exporter.configuration import as_yaml
 from exporter.errors import SettingsError
@@ -17,45 +14,38 @@ from exporter.probe import Prober
 from exporter.runbooks import Runbooks
 from exporter.scheduler import Scheduler
 from exporter.server import Server
+from exporter.serving import Web
 from exporter.settings import Settings
 from exporter.snapshot import Snapshot
+from exporter.web import Listener
 
 log = logging.getLogger(__name__)
 
-DEFAULT_ADDRESS = "127.0.0.1:11042"
-_BACKLOG = 128
+_DEFAULT = Web()
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_DRAIN = 5  # seconds that requests under way are given at the end
 
 
 class App:
-    """One exporter: `async with App(settings, address).running() as url` serves until the block ends."""
+    """One exporter: `async with App(settings, web).running() as url` serves until the block ends.
 
-    def __init__(
-        self, settings: Settings, address: str = DEFAULT_ADDRESS, read_settings: Callable[[], Settings] | None = None
-    ) -> None:
+    Making one binds its sockets. Raises `SettingsError` for a wrong address or web configuration.
+    """
+
+    def __init__(self, settings: Settings, web: Web = _DEFAULT, read_settings: Callable[[], Settings] | None = None) -> None:
         self._settings, self._read_settings = settings, read_settings
-        self._socket = _listen(address)
         self._scheduler = Scheduler(settings.collectors, snapshot := Snapshot())
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                Server(self._scheduler, snapshot, self, Runbooks()),
-                interface="asgi3",
-                lifespan="off",
-                proxy_headers=False,
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=_DRAIN,
-                ws="none",
-            )
+        self._listener = Listener(
+            Server(self._scheduler, snapshot, self, Runbooks()),
+            web.addresses,
+            config_file=web.config_file,
+            systemd_socket=web.systemd_socket,
+            max_requests=web.max_requests,
         )
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """Where it listens first."""
+        return self._listener.urls[0]
 
     @property
     def prober(self) -> Prober:
@@ -87,23 +77,22 @@ class App:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         """Collect and serve while the block runs; gives the address."""
-        log.info("listening on %s", self.url)
-        with self._socket:
-            async with asyncio.TaskGroup() as tasks:
-                polling = tasks.create_task(self._scheduler.run(), name="scheduler")
-                serving = tasks.create_task(self._server.serve(sockets=[self._socket]), name="server")
-                try:
-                    yield self.url
-                finally:
-                    self._server.should_exit = True
-                    await serving
-                    polling.cancel()
-                    log.info("stopped")
+        log.info("listening on %s", ", ".join(self._listener.urls))
+        async with asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(self._scheduler.run(), name="scheduler")
+            serving = tasks.create_task(self._listener.serve(), name="listener")
+            try:
+                yield self.url
+            finally:
+                self._listener.stop()
+                await serving
+                polling.cancel()
+                log.info("stopped")
 
 
-async def serve(settings: Settings, address: str, read_settings: Callable[[], Settings] | None = None) -> None:
+async def serve(settings: Settings, web: Web, read_settings: Callable[[], Settings] | None = None) -> None:
     """Run an exporter until the task is cancelled; SIGHUP reads the settings again."""
-    app, loop = App(settings, address, read_settings), asyncio.get_running_loop()
+    app, loop = App(settings, web, read_settings), asyncio.get_running_loop()
     async with app.running():
         loop.add_signal_handler(signal.SIGHUP, app.reload)
         try:
@@ -130,29 +119,3 @@ def run_until_signal(main: Coroutine[Any, Any, None]) -> None:
             task.result()
 
     asyncio.run(supervised())
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield  # signals are the application's: it ends more than the server
-
-
-def _listen(address: str) -> socket.socket:
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65535:
-        raise SettingsError(f"--web.listen-address: {address!r}: expected HOST:PORT, such as {DEFAULT_ADDRESS}")
-    host = host.strip("[]") or "0.0.0.0"  # noqa: S104 - `:PORT` asks for all interfaces, as elsewhere in the field
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle's algorithm off; without, each answer waits 40 ms for the reader's ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, int(port)))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"--web.listen-address: cannot listen on {address}: {error.strerror}; is another exporter running there?"
-        ) from None
-    return listener

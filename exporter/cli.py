@@ -1,108 +1,242 @@
 """The command line. The one module that prints.
 
-Exit status: 0 done, 1 failed, 2 wrong settings or arguments.
+What a command needs is imported when it runs: `run` is to be small, and `--help` quick.
 """
 
 import argparse
+import asyncio
+import functools
+import logging
+import os
+import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exporter import __version__, app, bundle, catalogue, logs
-from exporter.document import Document
+from exporter import arguments
 from exporter.errors import BellwetherError, SettingsError
-from exporter.packs.load import contract
-from exporter.settings import Settings, load, settings_of
+
+if TYPE_CHECKING:
+    from exporter.checkup import Report
+    from exporter.collector import Collector
+    from exporter.progress import Progress
+    from exporter.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _DEFAULT_SETTINGS = "collectors: [{kind: node}]"
-_LEVELS = ("debug", "info", "warning", "error")
+_FAILED, _WRONG, _INTERRUPTED, _UNREAD = 1, 2, 130, 141
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(given: list[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
-    options = _parser().parse_args(arguments)
     try:
-        return int(options.do(options) or 0)
+        options = arguments.parse(given)
+        status = int(_DO[options.command](options) or 0)
+        sys.stdout.flush()
     except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        _complain(str(error))
+        return _WRONG
     except BellwetherError as error:
-        print(f"bellwether: {error}", file=sys.stderr)
-        return 1
+        _complain(f"bellwether: {error}")
+        return _FAILED
+    except BrokenPipeError:
+        # Python flushes once more at the end, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+    except OSError as error:
+        _complain(f"bellwether: {error.filename or 'standard output'}: {error.strerror or error}")
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="bellwether",
-        description="One Prometheus exporter for the whole of a subscription business.",
-        epilog="exit status: 0 done, 1 failed, 2 wrong settings or arguments",
-    )
-    parser.add_argument("--version", action="version", version=f"bellwether {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def _complain(text: str) -> None:
+    from exporter import logs  # noqa: PLC0415 - loaded with the settings, which not every command reads
 
-    run = commands.add_parser("run", help="collect and serve metrics")
-    run.add_argument("--config", type=Path, metavar="FILE", help="settings; without them the host alone is watched")
-    _add_serving(run)
-    run.set_defaults(do=_run)
-
-    demo = commands.add_parser("demo", help="a whole company to look at: database, website, exporter; nothing is left behind")
-    _add_serving(demo)
-    demo.set_defaults(do=_demo, log_level="warning")
-
-    catalog = commands.add_parser("catalog", help="every metric there is")
-    catalog.add_argument("--format", choices=("markdown", "jsonnet"), default="markdown", help="default: %(default)s")
-    catalog.set_defaults(do=_catalog)
-
-    schema = commands.add_parser("schema", help="the views that business packs read, as SQL to fill in")
-    schema.set_defaults(do=_schema)
-
-    generate = commands.add_parser("bundle", help="dashboards, rules and routing, for your thresholds and receivers")
-    generate.add_argument("--config", type=Path, metavar="FILE", help="what differs from the defaults")
-    generate.add_argument("--output", type=Path, metavar="DIR", required=True, help="where the files go")
-    generate.set_defaults(do=_bundle)
-    return parser
-
-
-def _add_serving(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--web.listen-address", dest="address", metavar="HOST:PORT", default=app.DEFAULT_ADDRESS, help="default: %(default)s"
-    )
-    command.add_argument("--log.level", dest="log_level", choices=_LEVELS, default="info", help="default: %(default)s")
+    print(logs.redacted(text), file=sys.stderr)
 
 
 def _run(options: argparse.Namespace) -> None:
-    logs.configure(options.log_level)
-    file: Path | None = options.config
-    read_again = (lambda: load(file)) if file is not None else None
-    app.run_until_signal(app.serve(_settings(file), options.address, read_again))
+    from exporter import app, logs  # noqa: PLC0415 - the server, for this command and the demo only
+
+    logs.configure(options.log_level, options.log_format)
+    if options.config is None:
+        log.info("no --config: watching this host alone")
+    web, read = arguments.web(options), functools.partial(_settings, options.config)
+    app.run_until_signal(app.serve(read(), web, read))
 
 
-def _settings(file: Path | None) -> Settings:
+def _settings(file: Path | None) -> "Settings":
+    from exporter import settings  # noqa: PLC0415 - every kind of collector is loaded with it
+    from exporter.document import Document  # noqa: PLC0415 - as above
+
     if file is not None:
-        return load(file)
-    print("no --config: watching this host alone", file=sys.stderr)
-    return settings_of(Document.parse(_DEFAULT_SETTINGS, "the default settings"), {})
+        return settings.load(file)
+    return settings.settings_of(Document.parse(_DEFAULT_SETTINGS, "the default settings"), {})
+
+
+def _check(options: argparse.Namespace) -> int:
+    from exporter import logs  # noqa: PLC0415 - needs the settings' types
+    from exporter.progress import Progress  # noqa: PLC0415 - only where there is something to wait for
+
+    progress = Progress(sys.stderr)
+    logs.configure(options.log_level, options.log_format, progress)
+    settings = _settings(options.config)
+    if options.web_config_file is not None:
+        from exporter.web.watch import Watch  # noqa: PLC0415 - reads it, and the certificates that it names
+
+        Watch(options.web_config_file)
+    if False:
+        names = ", ".join(collector.name for collector in settings.collectors)
+        print(f"{options.config or 'the default settings'}: valid; collectors: {names}")
+        return 0
+    reports = asyncio.run(_checked(settings.collectors, progress, options.format))
+    return 0 if all(report.ok for report in reports) else _FAILED
+
+
+async def _checked(collectors: Sequence["Collector"], progress: "Progress", format_: str) -> list["Report"]:
+    from exporter import report as reporting  # noqa: PLC0415 - as in _check
+    from exporter.checkup import check_all  # noqa: PLC0415 - as in _check
+
+    waiting = {collector.name: None for collector in collectors}  # in order
+    reports: dict[str, Report] = {}
+    with progress:
+        progress.at(lambda: f"{len(reports)} of {len(collectors)} checked, waiting for {', '.join(waiting)}")
+        async for report in check_all(collectors):
+            reports[report.name] = report
+            del waiting[report.name]
+            if not progress.live:
+                progress.write(reporting.in_short(report) + "\n")
+    ordered = [reports[collector.name] for collector in collectors]
+    print(reporting.as_json(ordered) if format_ == "json" else reporting.as_table(ordered, _width()))
+    _leave_if_stuck(ordered)
+    return ordered
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from exporter import logs  # noqa: PLC0415 - as in _check
+
+    logs.configure(options.log_level, options.log_format)
+    return asyncio.run(_collected(_chosen(options.name, options.config)))
+
+
+async def _collected(collector: "Collector") -> int:
+    from exporter import report as reporting  # noqa: PLC0415 - as in _check
+    from exporter.checkup import check  # noqa: PLC0415 - as in _check
+
+    report = await check(collector)
+    sys.stdout.buffer.write(report.page)
+    print(reporting.in_short(report), file=sys.stderr)
+    _leave_if_stuck([report])
+    return 0 if report.ok else _FAILED
+
+
+def _chosen(name: str, file: Path | None) -> "Collector":
+    """The collector of this name in the settings; without settings, one of this kind. Raises `SettingsError`."""
+    import difflib  # noqa: PLC0415 - for a wrong name alone
+
+    from exporter import settings  # noqa: PLC0415 - as in _settings
+    from exporter.collector import load_kinds  # noqa: PLC0415 - as in _settings
+    from exporter.document import Document  # noqa: PLC0415 - as in _settings
+
+    if file is None and name in load_kinds():
+        try:
+            [collector] = settings.settings_of(Document.parse(f"collectors: [{{kind: {name}}}]", name), {}).collectors
+        except SettingsError as error:
+            raise SettingsError(f"{error}\na {name} collector needs settings: give them with --config FILE") from None
+        return collector
+    collectors = [] if file is None else list(settings.load(file).collectors)
+    found = [each for each in collectors if each.name == name] or [each for each in collectors if each.kind == name]
+    if len(found) == 1:
+        return found[0]
+    known = [each.name for each in found or collectors] if collectors else list(load_kinds())
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]}?" if near and not found else ""
+    what = f"{file} has {'several collectors' if found else 'no collector'}" if file else "no kind of collector is"
+    raise SettingsError(f"{what} named {name!r}; expected one of {', '.join(known)}{hint}")
 
 
 def _demo(options: argparse.Namespace) -> None:
+    from exporter import app, logs  # noqa: PLC0415 - as in _run
     from exporter.demo import session  # noqa: PLC0415 - the demo's parts are loaded by nobody else
+    from exporter.progress import Progress  # noqa: PLC0415 - as in _check
 
-    logs.configure(options.log_level)
-    app.run_until_signal(session.run(options.address, lambda line: print(line, flush=True)))
+    with Progress(sys.stdout) as progress:
+        logs.configure(options.log_level, options.log_format)
+        app.run_until_signal(session.run(arguments.web(options), functools.partial(_say, progress)))
+
+
+def _say(progress: "Progress", line: str) -> None:
+    """Print a line of the demo's; one that announces what is being done moves until the next, where lines can."""
+    step, announces, _ = line.rstrip().partition(" ...")
+    progress.at(functools.partial(str, step if announces else ""))
+    if not (progress.live and announces):
+        progress.write(line + "\n")
 
 
 def _catalog(options: argparse.Namespace) -> None:
-    print(catalogue.as_jsonnet() if options.format == "jsonnet" else catalogue.as_markdown(), end="")
+    from exporter import catalogue  # noqa: PLC0415 - every kind of collector is loaded with it
+
+    try:
+        entries = catalogue.of_kind(options.kind) if options.kind else catalogue.catalogue()
+    except LookupError as error:
+        raise SettingsError(f"--kind: {error.args[0]}") from None
+    match options.format or ("table" if sys.stdout.isatty() else "markdown"):
+        case "table":
+            print(catalogue.as_table(entries, _width()), end="")
+        case "json":
+            print(catalogue.as_json(entries))
+        case "jsonnet":
+            print(catalogue.as_jsonnet(entries), end="")
+        case _:
+            print(catalogue.as_markdown(entries), end="")
 
 
 def _schema(_: argparse.Namespace) -> None:
+    from exporter.packs.load import contract  # noqa: PLC0415 - packs are loaded by what runs them
+
     print(contract(), end="")
 
 
 def _bundle(options: argparse.Namespace) -> None:
+    from exporter import bundle  # noqa: PLC0415 - Jsonnet is loaded by nobody else
+
     settings = bundle.load(options.config) if options.config else bundle.Bundle()
     for path in bundle.write(options.output, settings):
         print(options.output / path)
 
+
+def _completion(options: argparse.Namespace) -> None:
+    from exporter import completion  # noqa: PLC0415 - shtab is loaded by nobody else
+
+    print(completion.script(options.shell))
+
+
+def _leave_if_stuck(reports: Sequence["Report"]) -> None:
+    """End the process at once where a run may still be under way: the event loop would wait for it, as long as it takes."""
+    if any(report.out_of_time for report in reports):
+        sys.stdout.flush()
+        os._exit(_FAILED)
+
+
+def _width() -> int | None:
+    """How wide tables may be; None where nobody reads them off a screen."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+_DO: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "run": _run,
+    "check": _check,
+    "collect": _collect,
+    "demo": _demo,
+    "catalog": _catalog,
+    "schema": _schema,
+    "bundle": _bundle,
+    "completion": _completion,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,23 +1,53 @@
-"""Collector: a pydantic model whose fields are its settings, and `collect()`. Importing its file is registering it."""
+"""Collector: a pydantic model whose fields are its settings, and `collect()`. Importing its file is registering it.
+
+Other packages offer kinds by entry points. Source: https://packaging.python.org/en/latest/specifications/entry-points/
+"""
 
 import importlib
+import importlib.util
+import logging
 import pkgutil
 import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from importlib.machinery import ModuleSpec
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any, ClassVar, Literal, Self
+from weakref import WeakValueDictionary
 
 from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
 
+from exporter.errors import SettingsError
 from exporter.fields import Cron, Duration, Model, Secret, seconds
 from exporter.metric import Metric, Sample
 
-__all__ = ["Collector", "Duration", "Every", "Model", "Sample", "Samples", "Secret", "declared_in", "kinds", "load_kinds"]
+__all__ = [
+    "Collector",
+    "Duration",
+    "Every",
+    "Model",
+    "Sample",
+    "Samples",
+    "Secret",
+    "declared_in",
+    "kind_of",
+    "kinds",
+    "load_kinds",
+]
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINTS = "bellwether.collectors"
+"""The group of entry points by which an installed package offers kinds: `NAME = "package.module:Class"`."""
 
 Samples = AsyncGenerator[Sample, None]
 """What `collect()` gives: an async generator, so that it can be closed when a run is cut short."""
 
+_PACKAGE = "exporter.collectors"
+_DISTRIBUTION = "bellwether-exporter"
+
 _kinds: dict[str, type["Collector"]] = {}
+_living: WeakValueDictionary[int, "Collector"] = WeakValueDictionary()
 
 
 def _every(value: object) -> object:
@@ -72,6 +102,11 @@ class Collector(Model):
     def _name_of_kind(cls, data: Any) -> Any:
         return {**data, "name": data.get("name") or cls.kind} if isinstance(data, dict) else data
 
+    @model_validator(mode="after")
+    def _lives(self) -> Self:
+        _living[id(self)] = self
+        return self
+
     @abstractmethod
     def collect(self) -> Samples:
         """Yield the samples of one run. Raises a `PollError` when the target does not give them."""
@@ -82,6 +117,10 @@ class Collector(Model):
     def same_as(self, other: "Collector") -> bool:
         """Whether another collector has the same settings, so that this one may go on in its place."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def others(self) -> Iterator["Collector"]:
+        """All other collectors of this process but those of its own name, which are its predecessors or successors."""
+        return (other for other in list(_living.values()) if other is not self and other.name != self.name)
 
     def declares(self) -> Iterable[Metric]:
         """The metrics it may yield: those of its module, unless the settings decide."""
@@ -103,14 +142,71 @@ def declared_in(module: object) -> Iterator[Metric]:
             yield from (value for value in values if isinstance(value, Metric))
 
 
+def kind_of(name: str) -> type[Collector] | None:
+    """The kind of that name, or None. Of all files and packages that hold kinds, only the one that has it is imported.
+
+    Raises `SettingsError` when two packages offer it, or the one that does cannot be imported.
+    """
+    for module in _modules():
+        if name not in _kinds and _may_hold(module, name):
+            importlib.import_module(module.name)
+    offers = [offer for offer in entry_points(group=ENTRY_POINTS) if offer.name == name]
+    packages = [_package(offer) for offer in offers]
+    if name in _kinds and _kinds[name].__module__.startswith(f"{_PACKAGE}."):
+        packages.insert(0, _DISTRIBUTION)
+    if len(packages) > 1:
+        raise SettingsError(f"the kind {name} is offered by {' and '.join(packages)}; expected one: uninstall the other")
+    if offers and name not in _kinds:
+        _load(offers[0])
+    return _kinds.get(name)
+
+
 def load_kinds() -> Mapping[str, type[Collector]]:
-    """Import every file of `exporter.collectors`, and so find every kind of collector."""
-    package = importlib.import_module("exporter.collectors")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    """Every kind there is, by name. One that cannot be had is left out, with a line in the log."""
+    for module in _modules():
+        importlib.import_module(module.name)
+    for name in sorted(entry_points(group=ENTRY_POINTS).names):
+        try:
+            kind_of(name)
+        except SettingsError as error:
+            log.warning("%s", error)
     return kinds()
 
 
 def kinds() -> Mapping[str, type[Collector]]:
     """The kinds of collector known so far, by name."""
     return dict(sorted(_kinds.items()))
+
+
+def _modules() -> Iterator[ModuleSpec]:
+    for module in pkgutil.iter_modules(importlib.import_module(_PACKAGE).__path__):
+        if spec := importlib.util.find_spec(f"{_PACKAGE}.{module.name}"):
+            yield spec
+
+
+def _may_hold(module: ModuleSpec, kind: str) -> bool:
+    """Whether a file's text names the kind as a class does; importing to find out would take its dependencies along."""
+    source = getattr(module.loader, "get_source", lambda _: None)(module.name)
+    return source is None or f'kind="{kind}"' in source
+
+
+def _load(offer: EntryPoint) -> None:
+    before = dict(_kinds)
+    try:
+        found = offer.load()
+        if not (isinstance(found, type) and issubclass(found, Collector) and getattr(found, "kind", None) == offer.name):
+            raise TypeError(f'expected a class of Collector with kind="{offer.name}", got {found!r}')  # noqa: TRY301 - as any other
+    except Exception as error:
+        raise SettingsError(
+            f"the kind {offer.name} cannot be had from the package {_package(offer)}: "
+            f"{offer.value}: {type(error).__name__}: {error}"
+        ) from error
+    else:
+        before[offer.name] = found
+    finally:  # whatever other kinds its import registered, it takes an entry point of theirs to have them
+        _kinds.clear()
+        _kinds.update(before)
+
+
+def _package(offer: EntryPoint) -> str:
+    return offer.dist.name if offer.dist else offer.module

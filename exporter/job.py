@@ -11,6 +11,7 @@ from exporter.errors import PollError, Throttled
 from exporter.fields import Cron
 from exporter.guard import Draft
 from exporter.health import Health
+from exporter.logs import redacted
 from exporter.poll import poll
 from exporter.snapshot import Snapshot
 
@@ -152,7 +153,7 @@ class Job:
             state.dropped["duplicate"] += refused
 
     def _failed(self, reason: str, message: str, bug: Exception | None = None) -> None:
-        state = self.health
+        state, message = self.health, redacted(message)
         if not state.failing.startswith(f"{reason}:"):
             log.warning("%s fails: %s: %s", self.collector.name, reason, message, exc_info=bug)
         state.up, state.failing = False, f"{reason}: {message}"

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from exporter.collector import Collector, Model, load_kinds
+from exporter.collector import Collector, Model, kind_of, load_kinds
 from exporter.document import Document, Place, Problem, problems_of
+from exporter.errors import SettingsError
 from exporter.health import SOURCE
 from exporter.probe import PLACEHOLDER, Prober
 
@@ -91,7 +92,7 @@ def _collector(entry: Any, place: Place, environment: Mapping[str, str], problem
     except Problem as problem:
         problems.append(problem)
     except ValidationError as error:
-        problems += problems_of(error, load_kinds()[entry["kind"]], place, entry)
+        problems += problems_of(error, kind_of(str(entry["kind"])) or Collector, place, entry)
     return None
 
 
@@ -105,13 +106,18 @@ def _unknown(key: object) -> Problem:
 def _built(entry: Any, place: Place, environment: Mapping[str, str]) -> Collector:
     if not isinstance(entry, dict):
         raise Problem(place, "expected a mapping with the key kind")
-    kinds, kind = load_kinds(), str(entry.get("kind", ""))
-    if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, 1)
+    name = str(entry.get("kind", ""))
+    try:
+        kind = kind_of(name)
+    except SettingsError as error:  # there is such a kind, in a package that cannot give it
+        raise Problem((*place, "kind"), str(error), shows_value=False) from None
+    if kind is None:
+        known = load_kinds()
+        near = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Problem((*place, "kind"), f"expected one of {', '.join(kinds)}{hint}")
+        raise Problem((*place, "kind"), f"expected one of {', '.join(known)}{hint}")
     given = {key: value for key, value in entry.items() if key != "kind"}
-    return kinds[kind].model_validate(_expand(given, place, environment))
+    return kind.model_validate(_expand(given, place, environment))
 
 
 def _expand(value: Any, place: Place, environment: Mapping[str, str]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter import cli
+from exporter import arguments
 
 Yaml = dict[str, Any]
 
@@ -99,11 +99,11 @@ def test_dependencies_are_services_and_the_one_waited_for_can_be_healthy() -> No
 
 
 def test_the_exporter_is_started_with_flags_that_it_has() -> None:
-    options = cli._parser().parse_args(shlex.split(SERVICES["exporter"]["command"]))
-    assert options.address == f"0.0.0.0:{port_of('exporter')}"
+    web = arguments.web(arguments.parse(shlex.split(SERVICES["exporter"]["command"])))
+    assert web.addresses == (f"0.0.0.0:{port_of('exporter')}",)
     default = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     assert default is not None
-    assert cli._parser().parse_args(json.loads(default[1])).address == options.address
+    assert arguments.web(arguments.parse(json.loads(default[1]))) == web
     assert f"EXPOSE {port_of('exporter')}\n" in DOCKERFILE
 
 

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.app import App
 from exporter.metric import Sample
+from exporter.serving import Web
 from exporter.settings import Settings
 from tests.stack import free_port, until
 from tests.toy import EVENTS, LEVEL, Toy, constant, in_turn
@@ -29,12 +30,14 @@ from tests.toy import EVENTS, LEVEL, Toy, constant, in_turn
 # One of the tests raises in a destructor, on purpose, and Python tells of that whenever it gets to it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
+LOOPBACK = Web(("127.0.0.1:0",))
+
 OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 
 
 @asynccontextmanager
 async def serving(*toys: Toy) -> AsyncIterator[httpx.AsyncClient]:
-    app = App(Settings(collectors=toys), "127.0.0.1:0")
+    app = App(Settings(collectors=toys), LOOPBACK)
     limits = httpx.Limits(max_connections=300)
     async with app.running() as url, httpx.AsyncClient(base_url=url, trust_env=False, limits=limits, timeout=30) as client:
         yield client

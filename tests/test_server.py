@@ -14,13 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.app import App
 from exporter.errors import SettingsError
 from exporter.metric import Sample
+from exporter.serving import Web
 from exporter.settings import Settings
 from tests.toy import EVENTS, LEVEL, Toy, constant
+
+LOOPBACK = Web(("127.0.0.1:0",))
 
 
 @asynccontextmanager
 async def serving(*toys: Toy) -> AsyncIterator[httpx.AsyncClient]:
-    app = App(Settings(collectors=toys), "127.0.0.1:0")
+    app = App(Settings(collectors=toys), LOOPBACK)
     async with app.running() as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         yield client
 
@@ -150,7 +153,7 @@ async def test_head_answers_with_headers_alone() -> None:
 
 
 async def test_its_port_is_free_again_after_it_stopped() -> None:
-    app = App(Settings(collectors=two()), "127.0.0.1:0")
+    app = App(Settings(collectors=two()), LOOPBACK)
     async with app.running() as url:
         port = httpx.URL(url).port
     assert port is not None
@@ -161,11 +164,11 @@ async def test_its_port_is_free_again_after_it_stopped() -> None:
 @pytest.mark.parametrize("address", ["11042", "localhost", "127.0.0.1:http", "127.0.0.1:70000"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match=r"expected HOST:PORT, such as 127\.0\.0\.1:11042"):
-        App(Settings(collectors=two()), address)
+        App(Settings(collectors=two()), Web((address,)))
 
 
 def test_a_taken_address_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(SettingsError, match=f"cannot listen on {address}: Address already in use"):
-            App(Settings(collectors=two()), address)
+            App(Settings(collectors=two()), Web((address,)))

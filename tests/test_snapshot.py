@@ -11,17 +11,24 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.exposition import Format
+from exporter.exposition import Format, canonical
 from exporter.guard import Draft
 from exporter.metric import Metric, Sample
 from exporter.snapshot import Snapshot
 from tests.toy import EVENTS, LEVEL, LITERAL, METRICS
 
+TIMES = Metric("toy_time_seconds", "How long it took, as a histogram.", "histogram", ("place",))
+SIZES = Metric("toy_size_bytes", "How much it was, as a summary.", "summary", ("place",))
+VERSION = Metric("toy_version_info", "The version, as a label.", "info", ("place",))
+STATE = Metric("toy_state", "The state, as a set of them.", "stateset", ("place",))
+ANYTHING = Metric("toy_anything", "Who knows.", "unknown", ("place",))
+ALL = {metric.name: metric for metric in (*METRICS, TIMES, SIZES, VERSION, STATE, ANYTHING)}
+
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def publish(snapshot: Snapshot, source: str, *samples: Sample) -> Draft:
-    draft = Draft({metric.name: metric for metric in METRICS}, 1000)
+    draft = Draft(ALL, 1000)
     for sample in samples:
         draft.add(sample)
     snapshot.publish(source, draft.lines)
@@ -37,7 +44,7 @@ def read(page: bytes, format_: Format) -> Series:
     }
 
 
-label_text = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=20)
+label_text = st.text(st.characters(codec="utf-8"), max_size=20)
 values = st.one_of(st.floats(allow_nan=False), st.integers(-(2**62), 2**62).map(float))
 
 
@@ -51,6 +58,126 @@ def test_what_is_published_is_read_back_equal(items: list[tuple[str, str, float]
         page = snapshot.page(format_)
         assert read(page, format_) == expected
         assert gzip.decompress(snapshot.page(format_, gzip=True)) == page
+
+
+positive = st.floats(0, allow_nan=False)
+
+
+@st.composite
+def histograms(draw: st.DrawFn, place: str) -> tuple[Sample, Series]:
+    bounds = sorted(draw(st.sets(st.floats(0, allow_nan=False, allow_infinity=False), max_size=5)))
+    totals = sorted(draw(st.lists(st.integers(0, 2**50), min_size=len(bounds) + 1, max_size=len(bounds) + 1)))
+    sum_ = draw(positive)
+    buckets = dict(zip([*bounds, math.inf], totals, strict=True))
+    at = ("place", place)
+    expected: Series = {
+        ("toy_time_seconds_bucket", (("le", canonical(bound)), at)): count for bound, count in buckets.items()
+    } | {("toy_time_seconds_sum", (at,)): sum_, ("toy_time_seconds_count", (at,)): totals[-1]}
+    return TIMES.histogram(buckets, sum=sum_, place=place), expected
+
+
+@st.composite
+def summaries(draw: st.DrawFn, place: str) -> tuple[Sample, Series]:
+    quantiles = draw(st.dictionaries(st.floats(0, 1), positive, max_size=4))
+    count, sum_ = draw(st.integers(0, 2**50)), draw(positive)
+    at = ("place", place)
+    expected: Series = {
+        ("toy_size_bytes", (at, ("quantile", canonical(quantile)))): value for quantile, value in quantiles.items()
+    } | {("toy_size_bytes_sum", (at,)): sum_, ("toy_size_bytes_count", (at,)): count}
+    return SIZES.summary(quantiles, count=count, sum=sum_, place=place), expected
+
+
+@st.composite
+def plain(draw: st.DrawFn, place: str) -> tuple[Sample, Series]:
+    metric = draw(st.sampled_from([VERSION, STATE, ANYTHING, LEVEL]))
+    value = draw(values)
+    return metric(value, place=place), {(metric.name, (("place", place),)): value}
+
+
+@given(st.data(), st.lists(st.tuples(st.sampled_from("ab"), label_text), unique=True, max_size=8))
+def test_every_type_is_read_back_equal_in_both_formats(data: st.DataObject, keys: list[tuple[str, str]]) -> None:
+    samples: dict[str, list[Sample]] = {"a": [], "b": []}
+    expected: Series = {}
+    for source, place in keys:
+        for make in data.draw(st.lists(st.sampled_from([histograms, summaries, plain]), unique=True)):
+            sample, series = data.draw(make(source + place))
+            samples[source].append(sample)
+            expected |= series
+    snapshot = Snapshot()
+    for _ in range(2):
+        drafts = {source: publish(snapshot, source, *of_source) for source, of_source in samples.items()}
+        assert [draft.dropped for draft in drafts.values()] == [{}, {}]
+        for format_ in Format:
+            assert read(snapshot.page(format_), format_) == expected
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [
+        (1, "1.0"),
+        (0, "0.0"),
+        (-0.0, "0.0"),
+        (0.005, "0.005"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (-2.5, "-2.5"),
+        (100_000, "100000.0"),
+        (1_000_000, "1e+06"),
+        (1_234_567.5, "1.2345675e+06"),
+        (-12_345_678_901, "-1.2345678901e+10"),
+        (1e100, "1e+100"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+    ],
+)
+def test_bounds_are_written_as_openmetrics_has_them(bound: float, text: str) -> None:
+    """Source: https://prometheus.io/docs/specs/om/open_metrics_spec/#considerations-canonical-numbers."""
+    assert canonical(bound) == text
+
+
+@given(st.floats(allow_nan=False))
+def test_a_bound_is_read_back_equal(bound: float) -> None:
+    assert float(canonical(bound)) == bound
+
+
+def test_all_lines_of_one_label_set_of_a_histogram_stand_together() -> None:
+    snapshot = Snapshot()
+    publish(snapshot, "a", *[TIMES.histogram({1: 1}, sum=2, count=2, place=place) for place in "xy"])
+    publish(snapshot, "b", TIMES.histogram({1: 1}, sum=2, count=2, place="z"))
+    lines = snapshot.page().decode().splitlines()
+    assert lines[:2] == [f"# HELP toy_time_seconds {TIMES.help}", "# TYPE toy_time_seconds histogram"]
+    assert [line.partition('place="')[2][0] for line in lines[2:]] == [*"xxxx", *"yyyy", *"zzzz"]
+
+
+def test_types_that_only_openmetrics_knows_are_gauges() -> None:
+    snapshot = Snapshot()
+    publish(snapshot, "a", VERSION(1, place="x"), STATE(1, place="x"))
+    for format_ in Format:
+        page = snapshot.page(format_).decode()
+        assert "# TYPE toy_version_info gauge\n" in page
+        assert "# TYPE toy_state gauge\n" in page
+
+
+def test_two_sources_that_explain_one_name_differently_share_one_header() -> None:
+    other = Metric("toy_level", "Another help text.", "unknown", ("site",))
+    snapshot = Snapshot()
+    publish(snapshot, "a", LEVEL(1, place="a"))
+    draft = Draft({"toy_level": other}, 10)
+    draft.add(other(2, site="b"))
+    snapshot.publish("b", draft.lines)
+    for format_ in Format:
+        page = snapshot.page(format_)
+        assert (page.count(b"# TYPE"), page.count(b"# HELP")) == (1, 1)
+        assert read(page, format_) == {("toy_level", (("place", "a"),)): 1, ("toy_level", (("site", "b"),)): 2}
+
+
+def test_a_help_text_that_is_not_unicode_harms_no_page() -> None:
+    metric = Metric("toy_help", "A stray \ud800.")
+    snapshot = Snapshot()
+    draft = Draft({metric.name: metric}, 10)
+    draft.add(metric(1))
+    snapshot.publish("a", draft.lines)
+    assert snapshot.page().startswith(b"# HELP toy_help A stray ?.\n")
 
 
 def test_nan_and_infinities_are_written_as_the_formats_spell_them() -> None:

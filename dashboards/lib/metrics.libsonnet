@@ -13,6 +13,7 @@
   bellwether_config_last_reload_successful: { name: 'bellwether_config_last_reload_successful', type: 'gauge', unit: '', help: 'Whether the settings were valid when last read: 1 or 0.', labels: [] },
   bellwether_postgres_error: { name: 'bellwether_postgres_error', type: 'gauge', unit: '', help: 'Set to 1 while the server, or at pg_up 1 some of its figures, cannot be read: unreachable, denied, timeout, malformed.', labels: ['instance', 'reason'] },
   bellwether_probe_failure: { name: 'bellwether_probe_failure', type: 'gauge', unit: '', help: 'Set to 1 while the last probe failed, with the reason: dns, refused, tls, timeout, protocol, status or body.', labels: ['instance', 'reason'] },
+  bellwether_python_refused_families: { name: 'bellwether_python_refused_families', type: 'gauge', unit: '', help: 'Families that a mounted collector gave in its last run and that are not shown whole, by reason: taken, invalid, value.', labels: ['source', 'reason'] },
   node_boot_time_seconds: { name: 'node_boot_time_seconds', type: 'gauge', unit: 'timestamp_seconds', help: 'When the host started, in Unix time.', labels: [] },
   node_context_switches_total: { name: 'node_context_switches_total', type: 'counter', unit: '', help: 'Times a processor changed from one task to another.', labels: [] },
   node_cpu_guest_seconds_total: { name: 'node_cpu_guest_seconds_total', type: 'counter', unit: 'seconds', help: 'Time a processor has spent running virtual machines; also counted in the modes user and nice.', labels: ['cpu', 'mode'] },

@@ -13,17 +13,18 @@ from exporter.collector import kinds, load_kinds
 from exporter.demo.company import Company
 from exporter.demo.database import Server
 from exporter.demo.website import Website
+from exporter.serving import Web
 from exporter.settings import Settings
 
 
-async def run(address: str, say: Callable[[str], None]) -> None:
+async def run(web: Web, say: Callable[[str], None]) -> None:
     """Run the demo until cancelled; `say` gets each line meant for the person watching. Raises `DemoError`."""
     say("starting PostgreSQL ...")
     with Server() as server:
         say("loading 400 days of a company's history ...")
         async with Company(server) as company, Website(company.monitor_dsn) as site:
             settings = _settings(company.monitor_dsn, site.url)
-            app = App(settings, address)
+            app = App(settings, web)
             async with app.running() as url:
                 say("collecting for the first time ...\n")
                 await app.ready()

@@ -1,0 +1,180 @@
+"""Whether what the settings name can be watched: every collector run once, side by side, and what each run shows."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.collector import Collector
+from exporter.errors import PollError
+from exporter.guard import Draft
+from exporter.logs import redacted
+from exporter.metric import Metric
+from exporter.poll import poll
+from exporter.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+_GRACE = 1.0  # seconds for a run that is out of time to end, and for a collector to give back what it holds
+
+_VERDICTS = {"pg_up": "the server cannot be read", "probe_success": "the probe failed"}
+"""Metrics that are 0 when the target itself is in trouble, so that a poll succeeds and yet there is something to tell."""
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "bellwether_postgres_error": {
+        "denied": "the role is refused or lacks a right; check user, password, database, pg_hba.conf, and grant it pg_monitor",
+        "unreachable": "no answer; check host and port, and whether the server runs",
+        "timeout": "no answer in time; raise timeout and statement_timeout, or look at the server's load",
+        "malformed": "the connection string or an answer cannot be read; check dsn",
+    },
+    "bellwether_probe_failure": {
+        "dns": "the target's name does not resolve",
+        "refused": "no connection to the target",
+        "tls": "no TLS with the target: its certificate is not valid for the name, not trusted, or expired",
+        "timeout": "the target took too long",
+        "protocol": "the target does not answer as HTTP, or redirects without end",
+        "status": "the target answers with a status that valid_status_codes does not have",
+        "body": "the target broke off its answer",
+    },
+}
+"""What the reason says that a collector's own error metric gives, by metric and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run of one collector showed."""
+
+    name: str
+    kind: str
+    duration: float
+    """Seconds that the run took."""
+    failure: str = ""
+    """Why the run failed: reason and message, without secrets; empty when it did not."""
+    findings: tuple[str, ...] = ()
+    """What a run that succeeded says of its target, when that is in trouble: reason and meaning."""
+    series: int = 0
+    missing: tuple[str, ...] = ()
+    """Declared metrics of which no series came."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Series refused, by reason."""
+    redacted: int = 0
+    """Series with a label value replaced."""
+    page: bytes = b""
+    """The metrics as text."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to mend."""
+        return not self.failure and not self.findings
+
+    @property
+    def result(self) -> str:
+        """In a few words: `ok`, or each reason with its meaning."""
+        return self.failure or "; ".join(self.findings) or "ok"
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the run may still be under way, in a thread or a task that cannot be ended."""
+        return self.failure.startswith("timeout:")
+
+
+async def check_all(collectors: Iterable[Collector]) -> AsyncIterator[Report]:
+    """Run every collector once, side by side; gives each report as its run ends. The collectors are closed."""
+    tasks = [asyncio.create_task(check(collector), name=f"check {collector.name}") for collector in collectors]
+    try:
+        for report in asyncio.as_completed(tasks):
+            yield await report
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def check(collector: Collector) -> Report:
+    """Run a collector once, in no more than its timeout and a moment for what it holds, and close it."""
+    began = time.perf_counter()
+    run = asyncio.create_task(_run(collector, began), name=f"run {collector.name}")
+    try:
+        await asyncio.wait({run}, timeout=collector.timeout + _GRACE)
+        if run.done():
+            return run.result()
+        duration = time.perf_counter() - began
+        return Report(collector.name, collector.kind, duration, "timeout: the run does not end, though it was cancelled")
+    finally:
+        if run.cancel():
+            await asyncio.wait({run}, timeout=_GRACE)
+        await _close(collector)
+
+
+async def _run(collector: Collector, began: float) -> Report:
+    failure, draft = "", None
+    declared = {metric.name: metric for metric in collector.declares()}
+    try:
+        draft = await poll(collector, declared)
+    except PollError as error:
+        failure = redacted(f"{error.reason}: {error}")
+    except TimeoutError:
+        failure = f"timeout: not done within {collector.timeout:g} s"
+    except Exception as error:  # the boundary: a bug in one collector ends no other
+        log.debug("a bug in %s", collector.name, exc_info=error)
+        failure = redacted(f"bug: {type(error).__name__}: {error}")
+    duration = time.perf_counter() - began
+    if draft is None:
+        return Report(collector.name, collector.kind, duration, failure)
+    return _report(collector, duration, declared, draft)
+
+
+def _report(collector: Collector, duration: float, declared: Mapping[str, Metric], draft: Draft) -> Report:
+    snapshot = Snapshot()
+    snapshot.publish(collector.name, draft.lines)
+    findings = tuple(_findings(draft))
+    came = {metric.name for metric in draft.lines}
+    # A target in trouble gives next to nothing: to name all that is missing then would hide what is the matter.
+    expected = [] if _is_down(draft) else [name for name, metric in declared.items() if not _tells_error(metric)]
+    return Report(
+        collector.name,
+        collector.kind,
+        duration,
+        findings=findings,
+        series=len(draft.texts),
+        missing=tuple(sorted(set(expected) - came)),
+        dropped=dict(draft.dropped),
+        redacted=draft.redacted,
+        page=snapshot.page(),
+    )
+
+
+def _findings(draft: Draft) -> Iterable[str]:
+    told, down = False, _is_down(draft)
+    for metric, labels in draft.texts:
+        if _tells_error(metric):
+            told = True
+            reason = labels[metric.labels.index("reason")]
+            words = _WORDS.get(metric.name, {}).get(reason, metric.help)
+            yield f"{reason}: {words}" if down else f"{reason}, for some of its figures: {words}"
+    if down and not told:
+        yield from (f"down: {words}" for name, words in _VERDICTS.items() if _is_zero(draft, name))
+
+
+def _is_down(draft: Draft) -> bool:
+    return any(_is_zero(draft, name) for name in _VERDICTS)
+
+
+def _is_zero(draft: Draft, name: str) -> bool:
+    return any(
+        metric.name == name and any(float(line.rsplit(maxsplit=1)[1]) == 0 for line in lines)
+        for metric, lines in draft.lines.items()
+    )
+
+
+def _tells_error(metric: Metric) -> bool:
+    """Whether it is one of ours that is there only while something is wrong."""
+    return metric.name.startswith("bellwether_") and "reason" in metric.labels
+
+
+async def _close(collector: Collector) -> None:
+    closing = asyncio.create_task(collector.close(), name=f"close {collector.name}")
+    await asyncio.wait({closing}, timeout=_GRACE)
+    if not closing.cancel() and not closing.cancelled() and (error := closing.exception()):
+        log.warning("%s could not give back what it held", collector.name, exc_info=error)
