@@ -89,7 +89,7 @@ def _check(options: argparse.Namespace) -> int:
         from exporter.web.watch import Watch  # noqa: PLC0415 - reads it, and the certificates that it names
 
         Watch(options.web_config_file)
-    if False:
+    if options.offline:
         names = ", ".join(collector.name for collector in settings.collectors)
         print(f"{options.config or 'the default settings'}: valid; collectors: {names}")
         return 0
@@ -139,10 +139,10 @@ def _chosen(name: str, file: Path | None) -> "Collector":
     import difflib  # noqa: PLC0415 - for a wrong name alone
 
     from exporter import settings  # noqa: PLC0415 - as in _settings
-    from exporter.collector import load_kinds  # noqa: PLC0415 - as in _settings
+    from exporter.collector import kind_of, load_kinds  # noqa: PLC0415 - as in _settings
     from exporter.document import Document  # noqa: PLC0415 - as in _settings
 
-    if file is None and name in load_kinds():
+    if file is None and kind_of(name) is not None:
         try:
             [collector] = settings.settings_of(Document.parse(f"collectors: [{{kind: {name}}}]", name), {}).collectors
         except SettingsError as error:
