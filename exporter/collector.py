@@ -12,8 +12,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Any, ClassVar, Literal, Self
-from weakref import WeakValueDictionary
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
 
@@ -47,7 +46,6 @@ _PACKAGE = "exporter.collectors"
 _DISTRIBUTION = "bellwether-exporter"
 
 _kinds: dict[str, type["Collector"]] = {}
-_living: WeakValueDictionary[int, "Collector"] = WeakValueDictionary()
 
 
 def _every(value: object) -> object:
@@ -102,11 +100,6 @@ class Collector(Model):
     def _name_of_kind(cls, data: Any) -> Any:
         return {**data, "name": data.get("name") or cls.kind} if isinstance(data, dict) else data
 
-    @model_validator(mode="after")
-    def _lives(self) -> Self:
-        _living[id(self)] = self
-        return self
-
     @abstractmethod
     def collect(self) -> Samples:
         """Yield the samples of one run. Raises a `PollError` when the target does not give them."""
@@ -117,10 +110,6 @@ class Collector(Model):
     def same_as(self, other: "Collector") -> bool:
         """Whether another collector has the same settings, so that this one may go on in its place."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
-
-    def others(self) -> Iterator["Collector"]:
-        """All other collectors of this process but those of its own name, which are its predecessors or successors."""
-        return (other for other in list(_living.values()) if other is not self and other.name != self.name)
 
     def declares(self) -> Iterable[Metric]:
         """The metrics it may yield: those of its module, unless the settings decide."""

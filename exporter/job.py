@@ -147,10 +147,8 @@ class Job:
             self._expiry.cancel()
             self._expiry = None
         refused = self._snapshot.publish(self.collector.name, draft.lines)
-        state.series = len(draft.texts) - refused
-        state.dropped.update(draft.dropped)
-        if refused:
-            state.dropped["duplicate"] += refused
+        state.series = len(draft.texts) - refused.total()
+        state.dropped.update(draft.dropped + refused)
 
     def _failed(self, reason: str, message: str, bug: Exception | None = None) -> None:
         state, message = self.health, redacted(message)

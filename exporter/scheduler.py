@@ -26,6 +26,7 @@ class Scheduler:
         self._snapshot = snapshot
         self._random = randomness or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._jobs = {collector.name: self._job(collector) for collector in collectors}
+        self._reserve()
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._own: Draft | None = None
@@ -54,6 +55,7 @@ class Scheduler:
             job = before.get(collector.name)
             kept = job is not None and job.collector.same_as(collector)
             self._jobs[collector.name] = job if job is not None and kept else self._job(collector)
+        self._reserve()
         for name, job in before.items():
             if self._jobs.get(name) is not job:
                 self._end(job)
@@ -100,6 +102,10 @@ class Scheduler:
         """Wait until every collector has had its first turn."""
         for job in list(self._jobs.values()):
             await job.had_turn.wait()
+
+    def _reserve(self) -> None:
+        declared = [metric for job in self._jobs.values() for metric in job.collector.declares() if not metric.found]
+        self._snapshot.reserve([*declared, *_OWN_METRICS.values()])
 
     def _job(self, collector: Collector) -> Job:
         return Job(collector, self._snapshot, self._random)

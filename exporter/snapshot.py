@@ -5,7 +5,8 @@ source feeds form one part, headers and all; a metric that several feed has a he
 replaces its source's parts and touches no other's, unless a metric begins or ceases to be shared.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from exporter.deflate import Part, gzipped, plain
 from exporter.exposition import Format, header
@@ -23,6 +24,9 @@ class Snapshot:
         self._metrics: dict[str, Metric] = {}
         self._feeders: dict[str, set[str]] = {}
         """Sources by the name of the metric they feed."""
+        self._reserved: set[str] = set()
+        self._holders: dict[str, Metric] = {}
+        """By each name that stands on the page or in OpenMetrics' families: whose it was last."""
         self._claims: dict[str, dict[str, str]] = {}
         """Which source shows a series, by metric name and series, of metrics that several sources feed."""
         self._own: dict[tuple[str, Format], Part] = {}
@@ -31,18 +35,38 @@ class Snapshot:
         """By metric name and source."""
         self._pages: dict[tuple[frozenset[str] | None, Format, bool], bytes] = {}
 
-    def publish(self, source: str, lines: Mapping[Metric, Collection[str]]) -> int:
-        """Replace all that a source said before; gives how many lines were refused, being another source's series."""
+    def reserve(self, metrics: Iterable[Metric]) -> None:
+        """Keep the names of these metrics for those who declare them: a metric that was merely found may not take one."""
+        self._reserved = {name for metric in metrics for name in metric.names}
+
+    def publish(self, source: str, lines: Mapping[Metric, Collection[str]]) -> Counter[str]:
+        """Replace all that a source said before; gives how many lines were refused.
+
+        `duplicate`: another source shows the series. `taken`: the metric was found, and its name is another metric's.
+        """
         blocks: dict[str, bytes] = {}
-        refused = 0
+        refused: Counter[str] = Counter()
         for metric, texts in lines.items():
+            if metric.found and self._is_taken(metric, source):
+                refused["taken"] += len(texts)
+                continue
             own = self._own_lines(source, metric.name, texts)
-            refused += len(texts) - len(own)
+            if len(own) < len(texts):
+                refused["duplicate"] += len(texts) - len(own)
             if own:
                 blocks[metric.name] = "".join(own).encode()
-                self._metrics[metric.name] = metric
+                if self._feeders.get(metric.name, set()) <= {source}:  # else the header stays that of the first
+                    self._metrics[metric.name] = metric
+                    self._holders.update(dict.fromkeys(metric.names, metric))
         self._replace(source, blocks)
         return refused
+
+    def _is_taken(self, metric: Metric, source: str) -> bool:
+        if not self._reserved.isdisjoint(metric.names):
+            return True
+        holders = {self._holders[name] for name in metric.names if name in self._holders}
+        fed_by_others = [holder for holder in holders if self._feeders.get(holder.name, set()) - {source}]
+        return any((holder.name, holder.type) != (metric.name, metric.type) for holder in fed_by_others)
 
     def _own_lines(self, source: str, name: str, texts: Collection[str]) -> Collection[str]:
         """The lines of series that no other source shows: whoever showed a series first keeps it."""

@@ -1,6 +1,5 @@
 """How kinds of collector are found: in Bellwether's own files, each only when it is asked for, and in other packages."""
 
-import gc
 import json
 import os
 import subprocess
@@ -9,8 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from exporter.collector import Collector, kind_of, load_kinds
-from tests.toy import LEVEL, Toy, constant
+from exporter.collector import kind_of, load_kinds
 
 QUEUE = """
     from exporter.collector import Collector, Samples
@@ -146,15 +144,3 @@ def test_one_module_may_hold_two_kinds(tmp_path: Path) -> None:
     two = QUEUE + '    class Topic(Queue, kind="topic"):\n        pass\n'
     install(tmp_path, "acme-queue", "queue = acme_queue:Queue\ntopic = acme_queue:Topic", acme_queue=two)
     assert outcome(tmp_path, "result = [asked('topic'), asked('queue')]") == ["acme_queue.Topic", "acme_queue.Queue"]
-
-
-def test_a_collector_knows_the_others_of_its_process_but_not_those_that_are_gone_or_bear_its_name() -> None:
-    def others(toy: Collector) -> set[str]:
-        gc.collect()
-        return {other.name for other in toy.others() if other.name.startswith("others-")}
-
-    script = constant(LEVEL(1, place="x"))
-    first, second, _namesake = [Toy.of(script, name=f"others-{name}") for name in ("first", "second", "first")]
-    assert (others(first), others(second)) == ({"others-second"}, {"others-first"})
-    del second
-    assert others(first) == set()

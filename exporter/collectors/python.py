@@ -45,8 +45,8 @@ _Argument = Secret | bool | int | float | Literal[""] | list[Any] | dict[str, An
 class Python(Collector, kind="python"):
     """A collector or registry made for prometheus_client, run in a thread of its own.
 
-    A metric whose name another collector has is left out; of two mounted ones, the first to have it keeps it, and both show
-    it when their `labels` tell their series apart.
+    A metric whose name another kind of collector has is left out; of two mounted ones, the first to show a series keeps it,
+    so `labels` should tell theirs apart.
     """
 
     collector: str
@@ -122,9 +122,9 @@ class Python(Collector, kind="python"):
         return cast("_Mountable", made)
 
     def _admit(self, families: "list[_Family]", refused: Counter[str]) -> "list[tuple[_Family, Metric]]":
-        """Those that may be shown. Done in one go, so that of two collectors only one can come to have a name."""
+        """Those that make a valid page. Whether other collectors have their names is for the snapshot to see."""
         before, self._shown = self._shown, {}
-        taken = self._taken()
+        taken: set[str] = set()
         admitted = []
         for family in families:
             try:
@@ -132,29 +132,13 @@ class Python(Collector, kind="python"):
             except ValueError:
                 refused["invalid"] += 1
                 continue
-            owners = [taken[name] for name in metric.names if name in taken]
-            if metric.name.startswith(_OWN_NAMES) or any(owner != (metric.name, metric.type) for owner in owners):
+            if metric.name.startswith(_OWN_NAMES) or not taken.isdisjoint(metric.names):
                 refused["taken"] += 1
                 continue
-            taken |= dict.fromkeys(metric.names)
+            taken.update(metric.names)
             self._shown[metric.name] = metric
             admitted.append((family, metric))
         return admitted
-
-    def _taken(self) -> dict[str, tuple[str, MetricType] | None]:
-        """Names that others have, and as which metric alone they may be shared, if at all."""
-        taken: dict[str, tuple[str, MetricType] | None] = {}
-        for other in self.others():
-            shares = self._is_told_apart_from(other)
-            for metric in other.declares():
-                as_what = (metric.name, metric.type) if shares else None
-                for name in metric.names:
-                    taken[name] = as_what if taken.get(name, as_what) == as_what else None
-        return taken
-
-    def _is_told_apart_from(self, other: Collector) -> bool:
-        """Whether no series of the other can have the labels of one of this."""
-        return isinstance(other, Python) and any(value != other.labels.get(name, value) for name, value in self.labels.items())
 
     def _failure(self, error: BaseException) -> Exception:
         """What to raise for what the mounted collector raised. Holds no text of the arguments."""
