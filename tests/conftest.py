@@ -26,3 +26,8 @@ def database(server: Server) -> Iterator[str]:
     yield server.dsn(name)
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that all else is done beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

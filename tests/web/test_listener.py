@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from exporter.web import Listener
 from exporter.web.gate import Receive, Scope, Send
-from tests.web.serving import PATIENT, QUICK, Files, Waiting, answer, client, connected, hello, page, serving
+from tests.web.serving import LOCAL, PATIENT, QUICK, Files, Waiting, answer, client, connected, hello, page, serving
 
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
 BIG = 20_000_000  # bytes: more than the kernel's buffers hold
@@ -62,6 +64,25 @@ async def test_no_limit_is_written_0() -> None:
         await waiting.reached(60)
         waiting.go_on.set()
         assert {(await task).status_code for task in requests} == {200}
+
+
+async def test_a_request_that_fails_or_is_left_no_longer_counts(caplog: pytest.LogCaptureFixture) -> None:
+    waiting = Waiting()
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/fails":
+            raise ZeroDivisionError
+        await waiting(scope, receive, send)
+
+    async with serving(application, max_requests=1) as listener, client(listener) as http:
+        assert [(await http.get("/fails")).status_code for _ in range(2)] == [500, 500]
+        async with connected(listener) as (_, writer):
+            writer.write(HEAD + b"\r\n")
+            await waiting.reached(1)
+        waiting.go_on.set()
+        await waiting.reached(0)
+        assert (await http.get("/")).status_code == 200
+    assert caplog.messages == ["Exception in ASGI application\n"] * 2
 
 
 async def test_two_hundred_scrapes_at_once_are_all_answered() -> None:
@@ -380,6 +401,69 @@ async def test_idle_clients_do_not_hold_up_the_end(files: Files) -> None:
             while listener._connections():
                 await asyncio.sleep(0.02)
         writer.transport.abort()
+
+
+async def test_an_idle_connection_is_closed_at_once_at_the_end() -> None:
+    waiting = Waiting()
+    async with serving(waiting) as listener, connected(listener) as (reader, writer), connected(listener) as (_, other):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readuntil(b"healthy")
+        other.write(HEAD + b"\r\n")
+        await waiting.reached(1)
+        listener.stop()
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        assert waiting.under_way == 1
+        waiting.go_on.set()
+
+
+async def test_a_reader_that_does_not_read_is_cut_off_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    async with (
+        serving(page(BIG), limits=replace(PATIENT, drain=0.1)) as listener,
+        connected(listener, limit=1024) as (reader, w),
+    ):
+        w.write(HEAD + b"\r\n")
+        await reader.read(100)
+        listener.stop()
+        async with asyncio.timeout(10):
+            while listener._connections() or listener._state.tasks:
+                await asyncio.sleep(0.02)
+    assert caplog.messages == []
+
+
+async def test_a_cancelled_listener_leaves_nothing_open() -> None:
+    before = descriptors()
+    listener = Listener(hello, LOCAL)
+    task = asyncio.create_task(listener.serve())
+    async with connected(listener) as (reader, writer):
+        writer.write(HEAD + b"\r\n")
+        await reader.readuntil(b"hello")
+        task.cancel()
+        await gone(reader)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert descriptors() <= before
+
+
+async def test_a_client_that_does_not_begin_with_tls_is_cut_off(files: Files) -> None:
+    async with serving(limits=QUICK, config_file=files.tls()) as listener, connected(listener) as (reader, _):
+        await gone(reader)
+
+
+async def test_a_client_that_does_not_say_goodbye_in_tls_is_cut_off(files: Files) -> None:
+    async with serving(limits=QUICK, config_file=files.tls()) as listener:
+        url, trust = httpx.URL(listener.urls[0]), files.trust()
+
+        def ask() -> ssl.SSLSocket:
+            connection = trust.wrap_socket(socket.create_connection((url.host, url.port)), server_hostname="localhost")
+            connection.sendall(HEAD + b"connection: close\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+            return connection
+
+        with await asyncio.to_thread(ask):
+            async with asyncio.timeout(10):
+                while listener._connections():
+                    await asyncio.sleep(0.02)
 
 
 async def test_a_listener_that_was_stopped_before_it_served_serves_nobody() -> None:
