@@ -19,6 +19,7 @@ _deflater: Any = importlib.import_module("isal.isal_zlib") if importlib.util.fin
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time, unknown system
 _FINAL_BLOCK = b"\x03\x00"
 _LEVEL = 1
+_WORTH_SENDING_ALONE = 65_536  # bytes; copying less costs less than sending it by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,30 @@ class Part:
         return cls(text, deflated, _deflater.crc32(text))
 
 
-def plain(parts: Iterable[Part]) -> bytes:
-    """The parts as text."""
-    return b"".join([part.text for part in parts])
+def plain(parts: Iterable[Part]) -> list[bytes]:
+    """The parts as text, in pieces."""
+    return _gathered([part.text for part in parts])
 
 
-def gzipped(parts: Iterable[Part]) -> bytes:
-    """The parts as one gzip member."""
+def gzipped(parts: Iterable[Part]) -> list[bytes]:
+    """The parts as one gzip member, in pieces."""
     parts = list(parts)
     length = sum(len(part.text) for part in parts)
     trailer = struct.pack("<II", _crc(parts), length & 0xFFFFFFFF)
-    return b"".join([_HEADER, *[part.deflated for part in parts], _FINAL_BLOCK, trailer])
+    return _gathered([_HEADER, *[part.deflated for part in parts], _FINAL_BLOCK, trailer])
+
+
+def _gathered(pieces: list[bytes]) -> list[bytes]:
+    """The same bytes in few pieces: small ones are joined, large ones are not copied."""
+    gathered: list[bytes] = []
+    small: list[bytes] = []
+    for piece in pieces:
+        if len(piece) < _WORTH_SENDING_ALONE:
+            small.append(piece)
+            continue
+        gathered += [b"".join(small), piece]
+        small = []
+    return [piece for piece in [*gathered, b"".join(small)] if piece]
 
 
 def _crc(parts: list[Part]) -> int:

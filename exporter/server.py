@@ -3,7 +3,7 @@
 Source: https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -151,9 +151,9 @@ class Server:
         headers = dict(scope["headers"])
         await self._engine.refresh(sources, deadline(headers))
         format_, gzip = format_of(headers), accepts_gzip(headers)
-        body = self._snapshot.page(format_, gzip=gzip, sources=None if sources == everything else sources)
+        pieces = self._snapshot.pieces(format_, gzip=gzip, sources=None if sources == everything else sources)
         extra = [(b"vary", b"Accept, Accept-Encoding"), *([(b"content-encoding", b"gzip")] if gzip else [])]
-        await _answer(send, 200, body, format_.value.encode(), extra)
+        await _send(send, 200, pieces, format_.value.encode(), extra)
 
     def _named(self, name: str) -> Collection[str]:
         """The sources that a name stands for: one collector's, or all of a kind."""
@@ -173,8 +173,16 @@ def _query(scope: Scope) -> dict[str, list[str]]:
 async def _answer(
     send: Send, status: int, body: bytes | str, content_type: bytes = _TEXT, extra: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
+    await _send(send, status, [body.encode() if isinstance(body, str) else body], content_type, extra)
+
+
+async def _send(
+    send: Send, status: int, pieces: Sequence[bytes], content_type: bytes, extra: Iterable[tuple[bytes, bytes]]
+) -> None:
     """Send a whole answer. To HEAD the web server sends the headers alone."""
-    content = body.encode() if isinstance(body, str) else body
-    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode()), *extra]
+    length = sum(len(piece) for piece in pieces)
+    headers = [(b"content-type", content_type), (b"content-length", str(length).encode()), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    for piece in pieces[:-1]:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": pieces[-1] if pieces else b""})

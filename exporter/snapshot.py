@@ -33,7 +33,7 @@ class Snapshot:
         """By source: the metrics that it alone feeds."""
         self._shared: dict[tuple[str, str], Part] = {}
         """By metric name and source."""
-        self._pages: dict[tuple[frozenset[str] | None, Format, bool], bytes] = {}
+        self._pages: dict[tuple[frozenset[str] | None, Format, bool], list[bytes]] = {}
 
     def reserve(self, metrics: Iterable[Metric]) -> None:
         """Keep the names of these metrics for those who declare them: a metric that was merely found may not take one."""
@@ -115,14 +115,20 @@ class Snapshot:
 
     def page(self, format_: Format = Format.TEXT, *, gzip: bool = False, sources: Collection[str] | None = None) -> bytes:
         """The page of all sources, or of some, as it goes over the wire."""
+        return b"".join(self.pieces(format_, gzip=gzip, sources=sources))
+
+    def pieces(
+        self, format_: Format = Format.TEXT, *, gzip: bool = False, sources: Collection[str] | None = None
+    ) -> list[bytes]:
+        """The same, in pieces: what a source said at length is handed on, not copied."""
         key = (None if sources is None else frozenset(sources), format_, gzip)
-        page = self._pages.get(key)
-        if page is None:
+        pieces = self._pages.get(key)
+        if pieces is None:
             if len(self._pages) >= _PAGES_KEPT:
                 self._pages.clear()
-            join: Callable[[list[Part]], bytes] = gzipped if gzip else plain
-            page = self._pages[key] = join(self._parts(format_, key[0]))
-        return page
+            divide: Callable[[list[Part]], list[bytes]] = gzipped if gzip else plain
+            pieces = self._pages[key] = divide(self._parts(format_, key[0]))
+        return pieces
 
     def _rebuild(self, source: str) -> None:
         own: list[str] = []
