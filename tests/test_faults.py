@@ -238,4 +238,4 @@ def test_scrapes_at_a_high_rate_leak_neither_memory_nor_descriptors(tmp_path: Pa
         memory, descriptors = process.memory_info().rss, process.num_fds()
         scrape(800)
         assert process.memory_info().rss - memory < 3_000_000
-        assert process.num_fds() <= descriptors + 2  # a connection that is just ending
+        until(lambda: process.num_fds() <= descriptors, pause=0.05)  # the last connection is just ending

@@ -50,7 +50,6 @@ class Listener:
             proxy_headers=False,
             access_log=False,
             log_config=None,
-            server_header=False,
             timeout_keep_alive=limits.idle,
         )
         self._config.load()

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import re
+import shutil
+from pathlib import Path
 
 import httpx
 import pytest
@@ -160,3 +163,13 @@ async def test_a_proxy_cannot_say_who_the_client_is(files: Files) -> None:
         await http.get("/", headers={"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"})
         assert isinstance(http, httpx.AsyncClient)
     assert seen == [("127.0.0.1", "http")]
+
+
+def test_the_examples_of_the_documentation_are_read(files: Files) -> None:
+    text = (Path(__file__).parents[2] / "docs/web.md").read_text()
+    examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "scrape_configs" not in block]
+    for name, source in (("server.crt", "cert.pem"), ("server.key", "key.pem"), ("clients.crt", "ca.pem")):
+        shutil.copy(files.folder / source, files.folder / name)
+    for example in examples:
+        read(files.write(example), {})
+    assert len(examples) == 5

@@ -36,10 +36,12 @@ async def asked(listener: Listener, trust: ssl.SSLContext) -> str:
 async def test_tls_1_2_and_1_3_are_spoken(files: Files, version: ssl.TLSVersion) -> None:
     trust = files.trust()
     trust.minimum_version = trust.maximum_version = version
+    trust.set_alpn_protocols(["h2", "http/1.1"])
     async with serving(config_file=files.tls()) as listener:
         assert listener.urls[0].startswith("https://127.0.0.1:")
         async with connected(listener, ssl=trust, server_hostname="localhost") as (_, writer):
-            assert writer.get_extra_info("ssl_object").version() == version.name.replace("_", ".")
+            connection = writer.get_extra_info("ssl_object")
+            assert (connection.version(), connection.selected_alpn_protocol()) == (version.name.replace("_", "."), "http/1.1")
         assert await asked(listener, trust) == "hello"
 
 
