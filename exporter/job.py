@@ -127,7 +127,10 @@ class Job:
             self._failed(error.reason, str(error))
         except TimeoutError:
             self._failed("timeout", f"not done within {self.collector.timeout:g} s")
-        except Exception as error:  # noqa: BLE001 - the boundary: a bug in one collector ends no other
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # the boundary: no bug of a collector goes further
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # nobody's bug: the run was told to end
             self._failed("bug", f"{type(error).__name__}: {error}", error)
         else:
             self._succeeded(draft)
@@ -150,7 +153,7 @@ class Job:
         state.series = len(draft.texts) - refused.total()
         state.dropped.update(draft.dropped + refused)
 
-    def _failed(self, reason: str, message: str, bug: Exception | None = None) -> None:
+    def _failed(self, reason: str, message: str, bug: BaseException | None = None) -> None:
         state, message = self.health, redacted(message)
         if not state.failing.startswith(f"{reason}:"):
             log.warning("%s fails: %s: %s", self.collector.name, reason, message, exc_info=bug)

@@ -79,8 +79,9 @@ async def test_a_storm_of_reloads_loses_no_scrape(file: Path) -> None:
         async def scrape() -> bool:
             return "node_load1 " in (await client.get("/metrics")).text
 
-        results = await asyncio.gather(*[each for number in range(15) for each in (reload(number), scrape())])
-    assert results == [200, True] * 15
+        for _ in range(4):  # within the limit of requests at a time, again and again
+            results = await asyncio.gather(*[each for number in range(15) for each in (reload(number), scrape())])
+            assert results == [200, True] * 15
 
 
 async def test_a_get_does_not_reload(file: Path) -> None:

@@ -71,9 +71,11 @@ async def test_a_polled_collector_is_polled_again_and_again_and_the_page_shows_t
         (TimedOut("too slow"), "timeout"),
         (ZeroDivisionError("oops"), "bug"),
         (KeyError("x"), "bug"),
+        (SystemExit(3), "bug"),
+        (asyncio.CancelledError(), "bug"),
     ],
 )
-async def test_a_failure_is_counted_by_its_reason_and_harms_no_other(error: Exception, reason: str) -> None:
+async def test_a_failure_is_counted_by_its_reason_and_harms_no_other(error: BaseException, reason: str) -> None:
     bad, good = Toy.of(raising(error), name="bad"), Toy.of(constant(EVENTS(1)), name="good")
     async with engine(bad, good) as (scheduler, _):
         await until(lambda: scheduler.healths["bad"].polls and scheduler.healths["good"].polls >= 2)
