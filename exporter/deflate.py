@@ -8,9 +8,7 @@ import importlib
 import importlib.util
 import struct
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Without a wheel of isal for this machine: the same format, at a quarter of the speed.
@@ -22,35 +20,68 @@ _LEVEL = 1
 _WORTH_SENDING_ALONE = 65_536  # bytes; copying less costs less than sending it by itself
 
 
-@dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a page, as text and deflated."""
+    """A piece of a page: what it says, and what is sent of it, plain or deflated, each made when it is first asked for."""
 
-    text: bytes
-    deflated: bytes
-    crc: int
+    __slots__ = ("crc", "deflated", "length", "plain", "texts")
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        self.texts = texts
+        """What it says, in any number of pieces."""
+        self.plain: list[bytes] | None = None
+        self.deflated: list[bytes] | None = None
+        self.crc = self.length = 0
+        """Of the text, known once it is deflated."""
 
     @classmethod
-    def of(cls, text: bytes) -> "Part":
-        compressor = _deflater.compressobj(_LEVEL, zlib.DEFLATED, -15)
-        deflated = compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
-        return cls(text, deflated, _deflater.crc32(text))
+    def joined(cls, parts: Sequence["Part"], *, gzip: bool) -> "Part":
+        """The parts as one, in few pieces. Nothing is compressed that has been."""
+        whole = cls([text for part in parts for text in part.texts])
+        pieces = _gathered([piece for part in parts for piece in part.pieces(gzip=gzip)])
+        if gzip:
+            whole.deflated, whole.crc = pieces, _crc(parts)
+            whole.length = sum(part.length for part in parts)
+        else:
+            whole.plain = pieces
+        return whole
+
+    @classmethod
+    def opening(cls, parts: Sequence["Part"], *, gzip: bool) -> "Part":
+        """The same, as what a page begins with. What is gzipped is one piece: it is copied once and sent many times."""
+        whole = cls.joined(parts, gzip=gzip)
+        if gzip:
+            whole.deflated = [b"".join([_HEADER, *whole.pieces(gzip=True)])]
+        return whole
+
+    def pieces(self, *, gzip: bool) -> list[bytes]:
+        """What is sent of it, made now if it has to be."""
+        if not gzip:
+            if self.plain is None:
+                self.plain = [b"".join(self.texts)]
+            return self.plain
+        if self.deflated is None:
+            self._deflate()
+        return self.deflated or []
+
+    def page(self, *, gzip: bool) -> list[bytes]:
+        """What is sent of it when it is a whole page, opening and all."""
+        pieces = self.pieces(gzip=gzip)
+        if not gzip:
+            return pieces
+        return _gathered([*pieces, _FINAL_BLOCK, struct.pack("<II", self.crc, self.length & 0xFFFFFFFF)])
+
+    def _deflate(self) -> None:
+        compressor, crc, length = _deflater.compressobj(_LEVEL, zlib.DEFLATED, -15), 0, 0
+        deflated = []
+        for text in _gathered(self.texts):
+            deflated.append(compressor.compress(text))
+            crc = _deflater.crc32(text, crc)
+            length += len(text)
+        deflated.append(compressor.flush(zlib.Z_FULL_FLUSH))
+        self.deflated, self.crc, self.length = [b"".join(deflated)], crc, length
 
 
-def plain(parts: Iterable[Part]) -> list[bytes]:
-    """The parts as text, in pieces."""
-    return _gathered([part.text for part in parts])
-
-
-def gzipped(parts: Iterable[Part]) -> list[bytes]:
-    """The parts as one gzip member, in pieces."""
-    parts = list(parts)
-    length = sum(len(part.text) for part in parts)
-    trailer = struct.pack("<II", _crc(parts), length & 0xFFFFFFFF)
-    return _gathered([_HEADER, *[part.deflated for part in parts], _FINAL_BLOCK, trailer])
-
-
-def _gathered(pieces: list[bytes]) -> list[bytes]:
+def _gathered(pieces: Iterable[bytes]) -> list[bytes]:
     """The same bytes in few pieces: small ones are joined, large ones are not copied."""
     gathered: list[bytes] = []
     small: list[bytes] = []
@@ -63,7 +94,14 @@ def _gathered(pieces: list[bytes]) -> list[bytes]:
     return [piece for piece in [*gathered, b"".join(small)] if piece]
 
 
-def _crc(parts: list[Part]) -> int:
+def _crc(parts: Sequence[Part]) -> int:
+    """The checksum of deflated parts one after the other."""
+    crc = 0
     if hasattr(_deflater, "crc32_combine"):
-        return reduce(lambda crc, part: int(_deflater.crc32_combine(crc, part.crc, len(part.text))), parts, 0)
-    return reduce(lambda crc, part: zlib.crc32(part.text, crc), parts, 0)
+        for part in parts:
+            crc = _deflater.crc32_combine(crc, part.crc, part.length)
+        return crc
+    for part in parts:  # zlib cannot combine what it has counted
+        for text in part.texts:
+            crc = zlib.crc32(text, crc)
+    return crc

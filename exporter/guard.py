@@ -82,6 +82,12 @@ class Draft:
         self._settle()
         return self._dropped
 
+    def trim(self) -> None:
+        """Let go of all but what the next run has to know, once the lines are published."""
+        self._known = self.texts
+        self._expected, self._new, self._lines, self._shown = {}, {}, {}, {}
+        self._lost, self._distributions = set(), set()
+
     def add(self, sample: Sample) -> None:
         """Take a sample in, or count why not.
 
@@ -192,7 +198,8 @@ class Draft:
             safe.append(text)
         if REDACTED in safe:
             self.redacted += any(text == REDACTED != value for text, value in zip(safe, labels, strict=True))
-        return tuple(safe)
+        shown = tuple(safe)
+        return labels if shown == labels else shown  # most are shown as they came, and need be held only once
 
 
 def _written(metric: Metric, value: float) -> str:

@@ -1,18 +1,21 @@
 """The exporter's own metrics: how each collector fares, and what the process itself uses."""
 
+import functools
+import os
 import platform
+import resource
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-
-from prometheus_client import CollectorRegistry
-from prometheus_client.process_collector import ProcessCollector
+from pathlib import Path
 
 from exporter import __version__
 from exporter.metric import Metric, Sample
 
 SOURCE = "bellwether"
 """Under which the exporter's own metrics stand in the snapshot; no collector may have this name."""
+PROCESS_SOURCE = f"{SOURCE} process"
+"""Under which those stand that are others at each scrape; shown with the others, whoever asks for these."""
 
 UP = Metric("bellwether_collector_up", "Whether the collector's last run succeeded: 1 or 0.", labels=("collector",))
 DURATION = Metric("bellwether_collector_duration_seconds", "How long the collector's last run took.", labels=("collector",))
@@ -31,7 +34,7 @@ FAILURES = Metric(
 SERIES = Metric("bellwether_collector_series", "Series that the collector exposes now.", labels=("collector",))
 DROPPED = Metric(
     "bellwether_collector_dropped_series_total",
-    "Series refused in runs of the collector, by reason: budget, duplicate, label_length, value.",
+    "Series refused in runs of the collector, by reason: budget, duplicate, label_length, taken, value.",
     "counter",
     ("collector", "reason"),
 )
@@ -58,7 +61,8 @@ PROCESS = {
     )
 }
 
-_process = ProcessCollector(registry=CollectorRegistry())
+_PAGE = resource.getpagesize()
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -93,7 +97,7 @@ class Reload:
 
 
 def samples(healths: Mapping[str, Health], reload: Reload) -> Iterator[Sample]:
-    """The exporter's own metrics, as of now; `healths` by collector name."""
+    """How the collectors fare and what the exporter is, as of now; `healths` by collector name."""
     for name, health in healths.items():
         yield POLLS(health.polls, collector=name)
         yield SERIES(health.series, collector=name)
@@ -110,7 +114,35 @@ def samples(healths: Mapping[str, Health], reload: Reload) -> Iterator[Sample]:
     yield BUILD(1, version=__version__, python=platform.python_version())
     yield RELOAD_OK(reload.successful)
     yield RELOAD_TIME(reload.time)
-    for family in _process.collect():
-        for sample in family.samples:
-            if sample.name in PROCESS:
-                yield PROCESS[sample.name](sample.value)
+
+
+def process_lines() -> dict[Metric, list[str]]:
+    """The lines of the process' own metrics, as of now."""
+    return {metric: [f"{metric.name} {float(value)!r}\n"] for metric, _, value in process()}
+
+
+def process() -> Iterator[Sample]:
+    """What prometheus_client's `ProcessCollector` gives, at a third of its cost, which would be a fifth of a scrape's.
+
+    Nothing where the kernel does not tell. Source: proc(5), getrusage(2)
+    """
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as sizes:  # noqa: PTH123 - half of what Path takes, at each scrape
+            virtual, resident = sizes.read().split()[:2]
+        descriptors, start = len(os.listdir("/proc/self/fd")), _start_time()  # noqa: PTH208
+    except OSError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    yield PROCESS["process_cpu_seconds_total"](used.ru_utime + used.ru_stime)
+    yield PROCESS["process_open_fds"](descriptors)
+    yield PROCESS["process_max_fds"](resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    yield PROCESS["process_resident_memory_bytes"](int(resident) * _PAGE)
+    yield PROCESS["process_virtual_memory_bytes"](int(virtual) * _PAGE)
+    yield PROCESS["process_start_time_seconds"](start)
+
+
+@functools.cache
+def _start_time() -> float:
+    started = float(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19]) / _TICKS
+    booted = next(line for line in Path("/proc/stat").read_bytes().splitlines() if line.startswith(b"btime "))
+    return float(booted.split()[1]) + started

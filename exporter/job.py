@@ -149,9 +149,10 @@ class Job:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        refused = self._snapshot.publish(self.collector.name, draft.lines)
+        refused = self._snapshot.publish(self.collector.name, draft.lines, polled=not self.at_scrape)
         state.series = len(draft.texts) - refused.total()
         state.dropped.update(draft.dropped + refused)
+        draft.trim()
 
     def _failed(self, reason: str, message: str, bug: BaseException | None = None) -> None:
         state, message = self.health, redacted(message)

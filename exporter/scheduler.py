@@ -11,6 +11,7 @@ from exporter.collector import Collector, declared_in
 from exporter.guard import Draft
 from exporter.health import Health, Reload
 from exporter.job import Job
+from exporter.metric import Sample
 from exporter.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Scheduler:
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._own: Draft | None = None
+        self._told: list[Sample] = []
+        """What the exporter last said of its collectors."""
         self.reload = Reload(successful=True, time=time.time())
 
     async def run(self) -> None:
@@ -121,11 +124,13 @@ class Scheduler:
         task.add_done_callback(self._ending.discard)
 
     def _publish_own(self) -> None:
-        own = Draft(_OWN_METRICS, _OWN_SERIES, self._own)
-        for sample in health.samples(self.healths, self.reload):
-            own.add(sample)
-        self._own = own
-        self._snapshot.publish(health.SOURCE, own.lines)
+        told = list(health.samples(self.healths, self.reload))
+        if told != self._told:  # a run ended, or the settings were read
+            self._own, self._told = Draft(_OWN_METRICS, _OWN_SERIES, self._own), told
+            for sample in told:
+                self._own.add(sample)
+            self._snapshot.publish(health.SOURCE, self._own.lines, polled=True)
+        self._snapshot.publish(health.PROCESS_SOURCE, health.process_lines())
 
 
 def _report(task: asyncio.Task[None]) -> None:

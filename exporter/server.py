@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from exporter import landing
-from exporter.health import SOURCE, Health
+from exporter.health import PROCESS_SOURCE, SOURCE, Health
 from exporter.negotiation import accepts_gzip, deadline, format_of
 from exporter.probe import DEFAULT_MODULE, Prober, Refused
 from exporter.runbooks import Runbooks
@@ -117,11 +117,11 @@ class Server:
 
     async def _probe(self, scope: Scope, send: Send) -> None:
         query = _query(scope)
-        target, module, debug = (query.get(name, [""])[0] for name in ("target", "module", "debug"))
+        target, module, hostname, debug = (query.get(name, [""])[0] for name in ("target", "module", "hostname", "debug"))
         module = module or DEFAULT_MODULE
         headers = dict(scope["headers"])
         try:
-            found = await self._control.prober.probe(target, module, deadline(headers))
+            found = await self._control.prober.probe(target, module, deadline(headers), hostname)
         except Refused as refusal:
             await _answer(send, refusal.status, f"{refusal}\n")
             return
@@ -138,20 +138,23 @@ class Server:
         await self._send_metrics(scope, send, _query(scope).get("collect[]", []) if scope["query_string"] else [])
 
     async def _send_metrics(self, scope: Scope, send: Send, collect: list[str]) -> None:
-        exclude = _query(scope).get("exclude[]", []) if scope["query_string"] else []
         everything = [SOURCE, *self._engine.kinds]
-        unknown = [name for name in [*collect, *exclude] if not self._named(name)]
-        if unknown:
-            known = ", ".join(everything)
-            await _answer(send, 404, f"no collector is named {', '.join(unknown)}; expected some of {known}\n")
-            return
-        chosen = self._all_named(collect) if collect else everything
-        excluded = self._all_named(exclude)
-        sources = [name for name in everything if name in chosen and name not in excluded]
+        sources = everything
+        if collect or scope["query_string"]:
+            exclude = _query(scope).get("exclude[]", [])
+            unknown = [name for name in [*collect, *exclude] if not self._named(name)]
+            if unknown:
+                known = ", ".join(everything)
+                await _answer(send, 404, f"no collector is named {', '.join(unknown)}; expected some of {known}\n")
+                return
+            chosen = self._all_named(collect) if collect else set(everything)
+            excluded = self._all_named(exclude)
+            sources = [name for name in everything if name in chosen - excluded]
         headers = dict(scope["headers"])
         await self._engine.refresh(sources, deadline(headers))
         format_, gzip = format_of(headers), accepts_gzip(headers)
-        pieces = self._snapshot.pieces(format_, gzip=gzip, sources=None if sources == everything else sources)
+        shown = [*sources, PROCESS_SOURCE] if SOURCE in sources else sources
+        pieces = self._snapshot.pieces(format_, gzip=gzip, sources=None if sources == everything else shown)
         extra = [(b"vary", b"Accept, Accept-Encoding"), *([(b"content-encoding", b"gzip")] if gzip else [])]
         await _send(send, 200, pieces, format_.value.encode(), extra)
 

@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import gc
+import math
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,6 +55,34 @@ async def series(client: httpx.AsyncClient, name: str) -> dict[tuple[str, ...], 
     }
 
 
+async def eventually(figure: Callable[[], Awaitable[float]], at_least: float) -> None:
+    """Wait until a figure is so large, with patience for a slow machine."""
+    async with asyncio.timeout(60):
+        while await figure() < at_least:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_collector_that_never_returns_and_will_not_be_cancelled_harms_nobody() -> None:
+    release = asyncio.Event()
+
+    async def script() -> AsyncGenerator[Sample, None]:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+        yield EVENTS(1)
+
+    stubborn = Toy.of(script, name="stubborn", timeout="50ms", every=0.1)
+    async with serving(stubborn, Toy.of(constant(LEVEL(1, place="x")), name="good", every=0.1)) as client:
+
+        async def runs() -> float:
+            return (await series(client, "bellwether_collector_polls_total"))[("good",)]
+
+        await eventually(runs, at_least=3)
+        assert await series(client, "toy_level") == {("x",): 1}
+        assert ("stubborn",) not in await series(client, "bellwether_collector_up")
+        release.set()
+
+
 async def test_a_collector_that_raises_in_its_destructor_too_harms_nobody() -> None:
     class Nasty:
         def __del__(self) -> None:
@@ -62,17 +94,24 @@ async def test_a_collector_that_raises_in_its_destructor_too_harms_nobody() -> N
         raise ValueError(f"{type(nasty)}")
 
     async with serving(Toy.of(script, name="nasty", every=0.1), Toy.of(constant(LEVEL(1, place="x")), name="good")) as client:
-        await asyncio.sleep(0.5)
-        gc.collect()
+
+        async def failures() -> float:
+            gc.collect()
+            return (await series(client, "bellwether_collector_failures_total")).get(("nasty", "bug"), 0)
+
+        await eventually(failures, at_least=2)
         assert await series(client, "toy_level") == {("x",): 1}
-        assert (await series(client, "bellwether_collector_failures_total"))[("nasty", "bug")] >= 1
 
 
 async def test_a_series_that_two_collectors_have_is_shown_once_as_the_first_to_show_it_has_it() -> None:
     first = Toy.of(constant(LEVEL(1, place="x"), LEVEL(1, place="only first")), name="first", every=0.1)
     second = Toy.of(constant(LEVEL(2, place="x"), LEVEL(2, place="only second")), name="second", every=0.1)
     async with serving(first, second) as client:
-        await asyncio.sleep(1)
+
+        async def duplicates() -> float:
+            return sum((await series(client, "bellwether_collector_dropped_series_total")).values())
+
+        await eventually(duplicates, at_least=2)
         level = await series(client, "toy_level")
         dropped = await series(client, "bellwether_collector_dropped_series_total")
         counts = await series(client, "bellwether_collector_series")
@@ -104,6 +143,32 @@ async def test_a_megabyte_of_label_is_dropped_and_counted() -> None:
         assert (await series(client, "bellwether_collector_dropped_series_total"))[("toy", "label_length")] >= 1
 
 
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("a\nb", "a\nb"),
+        ('a"b', 'a"b'),
+        ("a\\b", "a\\b"),
+        ("a\0b", "a\0b"),
+        ("a\rb\u2028c", "a\rb\u2028c"),
+        (b"a\xffb".decode(errors="surrogateescape"), "a?b"),
+    ],
+)
+async def test_a_label_with_anything_in_it_is_read_back_as_it_was_but_for_what_is_not_unicode(label: str, shown: str) -> None:
+    async with serving(Toy.of(constant(LEVEL(1, place=label)), every="scrape")) as client:
+        assert await series(client, "toy_level") == {(shown,): 1}
+
+
+async def test_a_value_beyond_a_double_is_dropped_and_counted_and_any_other_is_shown() -> None:
+    figures = {"large": 2**63, "larger": 10**300, "none": math.nan, "all": math.inf, "less": -math.inf}
+    samples = [LEVEL(value, place=place) for place, value in figures.items()]
+    async with serving(Toy.of(constant(*samples, LEVEL(10**400, place="too large")), every="scrape")) as client:
+        level = await series(client, "toy_level")
+        assert math.isnan(level.pop(("none",)))
+        assert level == {(place,): float(value) for place, value in figures.items() if place != "none"}
+        assert (await series(client, "bellwether_collector_dropped_series_total"))[("toy", "value")] >= 1
+
+
 async def test_a_million_series_cost_the_budget_and_no_more() -> None:
     async def flood() -> AsyncGenerator[Sample, None]:
         for number in range(1_000_000):
@@ -113,16 +178,15 @@ async def test_a_million_series_cost_the_budget_and_no_more() -> None:
     async with serving(
         Toy.of(flood, name="flood", every="1h", timeout="2m"), Toy.of(constant(EVENTS(1)), name="good")
     ) as client:
-        slowest = 0.0
+        answered = 0
         async with asyncio.timeout(110):
             while ("flood",) not in await series(client, "bellwether_collector_up"):
-                began = time.perf_counter()
                 assert (await client.get("/metrics/good")).status_code == 200
-                slowest = max(slowest, time.perf_counter() - began)
+                answered += 1
         assert len(await series(client, "toy_level")) == 10_000
         assert (await series(client, "bellwether_collector_dropped_series_total"))[("flood", "budget")] == 990_000
     assert psutil.Process().memory_info().rss - before < 100_000_000
-    assert slowest < 5
+    assert answered > 10, "others had no turn while it went on"
 
 
 async def test_a_clock_that_jumps_drops_no_series_and_delays_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,49 +197,64 @@ async def test_a_clock_that_jumps_drops_no_series_and_delays_no_run(monkeypatch:
         yield EVENTS(next(counts))
 
     async with serving(Toy.of(script, every=0.1)) as client:
+
+        async def runs() -> float:
+            return (await series(client, "toy_events_total")).get((), -1)
+
+        await eventually(runs, at_least=0)
         for jump in (86_400.0, -86_400.0):
-            await asyncio.sleep(0.3)
             monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
-            before = (await series(client, "toy_events_total"))[()]
-            async with asyncio.timeout(5):
-                while (await series(client, "toy_events_total"))[()] < before + 3:
-                    await asyncio.sleep(0.05)
+            before = await runs()
+            assert before >= 0, "the series was dropped"
+            await eventually(runs, at_least=before + 3)
 
 
-async def test_two_hundred_simultaneous_scrapes_are_all_answered_by_one_run() -> None:
-    runs = 0
+async def test_of_two_hundred_simultaneous_scrapes_forty_share_one_run_and_the_others_are_told_to_come_later() -> None:
+    runs, release = 0, asyncio.Event()
+    release.set()
 
     async def script() -> AsyncGenerator[Sample, None]:
         nonlocal runs
         runs += 1
-        await asyncio.sleep(0.2)
+        await release.wait()
         yield EVENTS(runs)
 
     async with serving(Toy.of(script, every="scrape")) as client:
-        await asyncio.sleep(1)  # its first turn, at the start
+        await eventually(lambda: _status_is_200(client, "/-/ready"), at_least=1)  # its first turn, at the start
         before = runs
-        answers = await asyncio.gather(*[client.get("/metrics/toy") for _ in range(200)])
-    assert {answer.status_code for answer in answers} <= {200, 503}  # 503: beyond the limit of requests at a time
-    assert [answer for answer in answers if answer.status_code == 200]
-    assert runs - before <= 10
+        release.clear()
+        scrapes = [asyncio.create_task(client.get("/metrics/toy")) for _ in range(200)]
+        async with asyncio.timeout(60):
+            while sum(scrape.done() for scrape in scrapes) < 160:
+                await asyncio.sleep(0.02)
+        release.set()
+        answers = await asyncio.gather(*scrapes)
+    assert Counter(answer.status_code for answer in answers) == {200: 40, 503: 160}
+    assert runs - before == 1
+
+
+async def _status_is_200(client: httpx.AsyncClient, path: str) -> bool:
+    return (await client.get(path)).status_code == 200
 
 
 async def test_a_collector_that_blocks_is_only_late_itself_when_it_blocks_in_a_thread() -> None:
-    release = asyncio.Event()
+    release = threading.Event()
 
     async def script() -> AsyncGenerator[Sample, None]:
-        await asyncio.to_thread(time.sleep, 1.0)
+        await asyncio.to_thread(release.wait)
         yield EVENTS(1)
 
-    async with serving(
-        Toy.of(script, name="slow", timeout="100ms"), Toy.of(constant(LEVEL(1, place="x")), name="good")
-    ) as client:
-        await asyncio.sleep(0.7)
-        began = time.perf_counter()
-        assert await series(client, "toy_level") == {("x",): 1}
-        assert time.perf_counter() - began < 0.5
-        release.set()
-        await asyncio.sleep(1)  # for the thread to end before the test does
+    slow = Toy.of(script, name="slow", timeout="100ms", every="1h")
+    async with serving(slow, Toy.of(constant(LEVEL(1, place="x")), name="good")) as client:
+
+        async def failures() -> float:
+            return (await series(client, "bellwether_collector_failures_total")).get(("slow", "timeout"), 0)
+
+        try:
+            await eventually(failures, at_least=1)
+            assert await series(client, "toy_level") == {("x",): 1}  # while the thread still waits
+        finally:
+            release.set()
 
 
 async def test_after_a_failure_while_others_are_scraped_the_page_is_whole() -> None:
@@ -200,7 +279,8 @@ def running(folder: Path, settings_text: str) -> Iterator[tuple[subprocess.Popen
             [sys.executable, "-m", "exporter", "run", "--config", str(file), "--web.listen-address", address], stderr=stream
         )
     try:
-        until(lambda: "listening on" in log.read_text(), pause=0.05)
+        until(lambda: "listening on" in log.read_text() or exporter.poll() is not None, pause=0.05)
+        assert exporter.poll() is None, log.read_text()
         yield exporter, f"http://{address}", log
     finally:
         if exporter.poll() is None:
@@ -208,34 +288,27 @@ def running(folder: Path, settings_text: str) -> Iterator[tuple[subprocess.Popen
         exporter.wait(20)
 
 
-def test_sigterm_during_a_poll_ends_it_and_the_process_soon(tmp_path: Path) -> None:
-    with contextlib.closing(__import__("socket").create_server(("127.0.0.1", 0))) as silent:  # accepts, and never answers
+def test_sigterm_during_a_poll_ends_it_and_the_process_before_the_poll_would_end(tmp_path: Path) -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:  # accepts, and never answers
+        silent.settimeout(60)
         target = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with running(tmp_path, f"collectors:\n- {{kind: http, target: '{target}', timeout: 1m, every: 2m}}\n") as (
-            exporter,
-            _,
-            log,
-        ):
-            time.sleep(1.5)
-            began = time.monotonic()
-            exporter.send_signal(signal.SIGTERM)
-            assert exporter.wait(15) == 0
-            assert time.monotonic() - began < 8
+        config = f"collectors:\n- {{kind: http, target: '{target}', timeout: 10m, every: 20m}}\n"
+        with running(tmp_path, config) as (exporter, _, log):
+            polling, _ = silent.accept()  # the poll is under way now
+            with polling:
+                exporter.send_signal(signal.SIGTERM)
+                assert exporter.wait(60) == 0
             assert "Traceback" not in log.read_text()
 
 
-def test_scrapes_at_a_high_rate_leak_neither_memory_nor_descriptors(tmp_path: Path) -> None:
-    """A short soak: twelve hundred scrapes, one after the other."""
+def test_a_thousand_scrapes_aborted_midway_leak_no_descriptor(tmp_path: Path) -> None:
     with running(tmp_path, "collectors:\n- {kind: node}\n") as (exporter, url, _):
-        process = psutil.Process(exporter.pid)
-
-        def scrape(times: int) -> None:
-            with httpx.Client(trust_env=False) as client:
-                for _ in range(times):
-                    client.get(f"{url}/metrics").raise_for_status()
-
-        scrape(400)
-        memory, descriptors = process.memory_info().rss, process.num_fds()
-        scrape(800)
-        assert process.memory_info().rss - memory < 3_000_000
-        until(lambda: process.num_fds() <= descriptors, pause=0.05)  # the last connection is just ending
+        process, port = psutil.Process(exporter.pid), int(url.rpartition(":")[2])
+        assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 200
+        descriptors = process.num_fds()
+        for _ in range(1000):
+            with contextlib.closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as client:
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.recv(1)
+        until(lambda: process.num_fds() <= descriptors, pause=0.05)
+        assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 200

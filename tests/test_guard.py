@@ -117,6 +117,16 @@ def test_series_known_from_the_run_before_keep_their_text() -> None:
     assert lines(second) == ['toy_level{place="x"} 2.0\n', 'toy_level{place="y"} 3.0\n']
 
 
+def test_a_draft_that_was_trimmed_knows_its_series_and_holds_no_lines() -> None:
+    before = drafted(*levels("abc"), room=3)
+    before.trim()
+    after = drafted(*levels("dbca"), room=3, known=before)
+    assert (before.lines, places(before)) == ({}, {*"abc"})
+    assert (places(after), after.dropped) == ({*"abc"}, {"budget": 1})
+    after.trim()
+    assert places(drafted(*levels("a"), known=after)) == {"a"}
+
+
 def test_beyond_the_budget_the_series_of_the_poll_before_come_first_whatever_the_order() -> None:
     first = drafted(*levels("abcdef"), room=3)
     second = drafted(*levels("fedcba"), room=3, known=first)

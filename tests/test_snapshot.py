@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import time
 import zlib
 
 import httpx
@@ -213,6 +214,15 @@ def test_a_source_that_stops_feeding_a_metric_leaves_the_other_source_alone() ->
     assert read(snapshot.page(), Format.TEXT) == {("toy_events_total", ()): 5}
 
 
+@pytest.mark.parametrize("odd", ["\r", "\u2028", "\x85", "\x0b", "\n"])
+def test_a_series_that_another_source_shows_is_known_whatever_its_labels_hold(odd: str) -> None:
+    snapshot = Snapshot()
+    publish(snapshot, "a", LEVEL(1, place=f"x{odd}y"))
+    draft = Draft(ALL, 10)
+    draft.add(LEVEL(2, place=f"x{odd}y"))
+    assert snapshot.publish("b", draft.lines) == {"duplicate": 1}
+
+
 def test_some_sources_can_be_asked_for() -> None:
     snapshot = Snapshot()
     publish(snapshot, "a", LEVEL(1, place="a"), EVENTS(5))
@@ -244,12 +254,95 @@ def test_the_gzip_is_one_member_that_every_client_reads_to_its_end() -> None:
     assert httpx.Response(200, headers={"content-encoding": "gzip"}, content=compressed).content == snapshot.page()
 
 
+def made(snapshot: Snapshot, source: str) -> set[tuple[Format, bool]]:
+    """The forms in which the part of a source is there: format, and whether gzipped."""
+    parts = {format_: snapshot._own[source, format_] for format_ in Format}
+    plain = {(format_, False) for format_, part in parts.items() if part.plain is not None}
+    return plain | {(format_, True) for format_, part in parts.items() if part.deflated is not None}
+
+
 def test_an_unchanged_source_is_not_rendered_again() -> None:
     snapshot = Snapshot()
     publish(snapshot, "a", EVENTS(5))
-    before = snapshot._own["a", Format.TEXT]
+    snapshot.pieces(gzip=True)
+    before = snapshot._own["a", Format.TEXT].deflated
     publish(snapshot, "b", LEVEL(2, place="b"))
-    assert snapshot._own["a", Format.TEXT] is before
+    snapshot.pieces(gzip=True)
+    assert snapshot._own["a", Format.TEXT].deflated is before is not None
+
+
+def test_only_the_form_that_is_asked_for_is_made() -> None:
+    snapshot = Snapshot()
+    publish(snapshot, "a", EVENTS(5))
+    assert made(snapshot, "a") == set()
+    snapshot.pieces(Format.OPENMETRICS, gzip=True)
+    assert made(snapshot, "a") == {(Format.OPENMETRICS, True)}
+
+
+def test_the_form_asked_for_lately_is_made_at_publication_and_no_more_when_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, real = Snapshot(), time.monotonic
+    publish(snapshot, "a", EVENTS(5))
+    snapshot.pieces(Format.OPENMETRICS, gzip=True)
+    publish(snapshot, "a", EVENTS(6))
+    publish(snapshot, "b", LEVEL(1, place="x"))
+    assert made(snapshot, "a") == made(snapshot, "b") == {(Format.OPENMETRICS, True)}
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 3600)
+    publish(snapshot, "a", EVENTS(7))
+    assert made(snapshot, "a") == set()
+
+
+def test_of_a_metric_that_nobody_feeds_any_more_nothing_is_kept() -> None:
+    snapshot = Snapshot()
+
+    def held() -> int:
+        return sum(len(each) for each in vars(snapshot).values() if isinstance(each, dict)) - len(snapshot._pages)
+
+    publish(snapshot, "a", EVENTS(1))
+    before = held()
+    for number in range(50):
+        metric = Metric(f"toy_{number}_total", "Help.", "counter", ("place",), found=True)
+        for source in "ab":
+            draft = Draft({}, 10)
+            draft.add(metric(1, place=source))
+            snapshot.publish(source, draft.lines, polled=source == "a")
+        assert snapshot.page().count(f"toy_{number}_total{{".encode()) == 2
+    snapshot.withdraw("b")
+    publish(snapshot, "a", EVENTS(1))
+    snapshot.page()
+    assert held() - before <= 3
+
+
+sources = st.sampled_from("abc")
+steps = st.lists(st.tuples(sources, st.sets(st.sampled_from("xyz")), st.booleans(), st.sets(sources, max_size=2)), max_size=12)
+
+
+@given(steps)
+def test_after_any_history_every_page_says_what_was_said_last(history: list[tuple[str, set[str], bool, set[str]]]) -> None:
+    """Sources publish, polled or not, metrics that others feed too or not, and are withdrawn; pages are asked for meanwhile."""
+    snapshot, said = Snapshot(), dict[str, set[str]]()
+    metrics = {name: Metric(f"toy_{name}", "Help.", labels=("place",)) for name in "xyz"}
+    for source, names, polled, chosen in history:
+        if names:
+            draft = Draft({metric.name: metric for metric in metrics.values()}, 10)
+            for name in sorted(names):
+                draft.add(metrics[name](1, place=source))
+            snapshot.publish(source, draft.lines, polled=polled)
+            said[source] = names
+        else:
+            snapshot.withdraw(source)
+            said.pop(source, None)
+        for wanted in (None, chosen):
+            expected = {
+                (f"toy_{name}", (("place", each),)): 1
+                for each, its in said.items()
+                for name in its
+                if wanted is None or each in wanted
+            }
+            for format_ in Format:
+                page = snapshot.page(format_, sources=wanted)
+                assert read(page, format_) == expected
+                assert page.count(b"# TYPE") == len({name for name, _ in expected})
+                assert gzip.decompress(snapshot.page(format_, gzip=True, sources=wanted)) == page
 
 
 def test_help_texts_are_escaped() -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import business, database, growth, node, peers, polled, rendering, report, size
+from tests.bench import business, database, growth, node, peers, polled, rendering, report, size, soak
 from tests.bench.compare import FULL, QUICK, Effort, progress
 from tests.stack import ROOT
 
@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "rendering": rendering, "polled": polled, "business": business, "node": node,
     "postgres": database, "size": size, "growth": growth,
 }  # fmt: skip
+_SOAK = 600.0  # seconds
 _TABLES = re.compile(r"(?<=<!-- tables begin -->\n).*(?=<!-- tables end -->)", re.DOTALL)
 _LIBRARIES = ("prometheus-client", "uvicorn", "httptools", "isal", "psycopg")
 
@@ -26,8 +27,12 @@ _LIBRARIES = ("prometheus-client", "uvicorn", "httptools", "isal", "psycopg")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Bellwether beside its peers, in one run.")
     parser.add_argument("only", nargs="*", metavar="NAME", help=f"some of {', '.join(MEASUREMENTS)}; all unless given")
+    parser.add_argument("--seconds", type=float, default=_SOAK, help="how long `soak` lasts, which runs when named alone")
     parser.add_argument("--quick", action="store_true", help="a first look, in about two minutes; not written to the page")
     options = parser.parse_args()
+    if options.only == ["soak"]:
+        print(soak.measure(options.seconds).markdown())  # noqa: T201
+        return
     if unknown := set(options.only) - MEASUREMENTS.keys():
         parser.error(f"no measurement is named {', '.join(sorted(unknown))}; expected some of {', '.join(MEASUREMENTS)}")
     tables = run(options.only or list(MEASUREMENTS), QUICK if options.quick else FULL)

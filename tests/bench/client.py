@@ -36,10 +36,10 @@ class Client:
         return [line for line in text.decode().splitlines() if line and not line.startswith("#")]
 
     def _answer(self) -> tuple[int, bytes]:
-        connection, stream, line = self._ask()
+        _, stream, line = self._ask()
         if not line:  # a server closes what was kept for too long
-            self._connection = None
-            connection, stream, line = self._ask()
+            self.close()
+            _, stream, line = self._ask()
         version, status, *_ = line.split()
         headers = dict(_headers(stream))
         if headers.get(b"transfer-encoding") == b"chunked":
@@ -49,10 +49,16 @@ class Client:
         else:
             body = stream.read()
         if version == b"HTTP/1.0" or headers.get(b"connection", b"").lower() == b"close":
+            self.close()
+        return int(status), body
+
+    def close(self) -> None:
+        """Let go of the connection; the next scrape opens another."""
+        if self._connection is not None:
+            connection, stream = self._connection
+            self._connection = None
             stream.close()
             connection.close()
-            self._connection = None
-        return int(status), body
 
     def _ask(self) -> tuple[socket.socket, io.BufferedReader, bytes]:
         connection, stream = self._connection or self._connect()

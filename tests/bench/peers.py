@@ -24,13 +24,10 @@ class Missing(Exception):
 @functools.cache
 def debian(package: str) -> Path:
     """The program of a Debian package that has the package's name. Raises `Missing`."""
-    root = tools.FOLDER / package
-    if not root.is_dir():
-        try:
-            tools._fetch(package, root)
-        except (pytest.skip.Exception, pytest.fail.Exception) as error:
-            raise Missing(f"{package}: {error.msg}") from None
-    return root / "usr/bin" / package
+    try:
+        return tools.unpacked(package) / "usr/bin" / package
+    except (pytest.skip.Exception, pytest.fail.Exception) as error:
+        raise Missing(f"{package}: {error.msg}") from None
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Programs under measurement: started, known by their process id, ended; and what processor time and memory they take."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,9 +31,8 @@ class Process:
 
     def __enter__(self) -> Self:
         self.started = time.perf_counter()
-        self._said = tempfile.TemporaryFile(
-            "w+"
-        )  # no pipe: a server that says something at each scrape would fill it, and stop
+        # No pipe: a server that says something at each scrape would fill it, and stop.
+        self._said = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(self._command, env=self._env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self._said)
         try:
             until(self._answers, _PATIENCE, pause=0.005)
@@ -51,6 +51,13 @@ class Process:
         return Client(self.port, path, gzip=gzip)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    @property
     def cpu(self) -> float:
         """Processor seconds used so far, user and system, of all threads, those that ended too."""
         return cpu_of(self._process.pid)
@@ -64,10 +71,9 @@ class Process:
         if self._process.poll() is not None:
             self._said.seek(0)
             raise RuntimeError(f"{self.name} ended: {self._said.read()[-2000:]}")
-        try:
-            return self.client(self._ready).status() == 200
-        except OSError:
-            return False
+        with contextlib.closing(self.client(self._ready)) as client, contextlib.suppress(OSError):
+            return client.status() == 200
+        return False
 
 
 def cpu_of(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""Rendering, in one process: from samples to bytes ready to send, beside prometheus_client."""
+"""Rendering, in one process: from samples to a gzipped page ready to send, beside prometheus_client's, which is plain."""
 
 import json
 import statistics
@@ -65,15 +65,19 @@ def figures(series: int, rounds: int) -> list[float]:
     def fresh() -> list[Sample]:
         return [Sample(metric, each, next(source)) for metric in metrics for each in labels]
 
+    def published(on: Snapshot, draft: Draft) -> None:
+        on.publish("bench", draft.lines, polled=True)
+        on.pieces(gzip=True)
+
     snapshot = Snapshot()
     samples = fresh()
     drafts = [gathered(None)]
     for _ in range(rounds):
         samples = fresh()
-        timed("first", lambda: Snapshot().publish("bench", gathered(None).lines))
+        timed("first", lambda: published(Snapshot(), gathered(None)))
         samples = fresh()
-        timed("later", lambda: snapshot.publish("bench", keep(gathered(drafts[-1])).lines))
-        timed("publish", lambda: snapshot.publish("bench", drafts[-1].lines))
+        timed("later", lambda: published(snapshot, keep(gathered(drafts[-1]))))
+        timed("publish", lambda: published(snapshot, drafts[-1]))
         timed("theirs", lambda: prometheus_client.generate_latest(registry))
     return [statistics.median(each) for each in taken.values()]
 

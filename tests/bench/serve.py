@@ -1,6 +1,7 @@
 """The servers of the engine's measurements, each started in a process of its own: `python -m tests.bench.serve KIND ...`."""
 
 import asyncio
+import itertools
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import uvicorn
 from exporter import app
 from exporter.serving import Web
 from exporter.settings import Settings
-from tests.bench.synthetic import CHILDREN, LABELS, Synthetic, label_values, values
+from tests.bench.synthetic import CHILDREN, LABELS, Objects, Synthetic, label_values, values
 
 
 def bellwether(port: str, *collectors: str) -> None:
@@ -21,6 +22,23 @@ def bellwether(port: str, *collectors: str) -> None:
     fields = [each.split(":") for each in collectors]
     settings = Settings(collectors=tuple(Synthetic(name=name, series=int(n), every=float(every)) for name, n, every in fields))
     app.run_until_signal(app.serve(settings, Web((f"127.0.0.1:{port}",))))
+
+
+def soak(port: str) -> None:
+    """Bellwether with collectors that are polled ten times a second or read at the scrape; each reload replaces one of them."""
+    sizes = itertools.cycle((1000, 1500))
+
+    def settings() -> Settings:
+        return Settings(
+            collectors=(
+                Synthetic(name="steady", series=2000, churn=100, every=0.1),
+                Synthetic(name="replaced", series=next(sizes), every=0.1),
+                Synthetic(name="fresh", series=100, every="scrape"),
+                Objects(name="objects"),
+            )
+        )
+
+    app.run_until_signal(app.serve(settings(), Web((f"127.0.0.1:{port}",)), settings))
 
 
 def client(port: str, series: str) -> None:
@@ -59,5 +77,5 @@ def registered(series: int) -> prometheus_client.CollectorRegistry:
 
 
 if __name__ == "__main__":
-    KINDS: dict[str, Callable[..., None]] = {"bellwether": bellwether, "client": client, "bare": bare}
+    KINDS: dict[str, Callable[..., None]] = {"bellwether": bellwether, "soak": soak, "client": client, "bare": bare}
     KINDS[sys.argv[1]](*sys.argv[2:])

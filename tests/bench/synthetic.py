@@ -1,5 +1,6 @@
-"""A collector with as many series as are asked for, and new values at each run: for measurements of the engine."""
+"""Collectors for measurements of the engine: as many series as are asked for, with new values at each run."""
 
+import gc
 import itertools
 import random
 from collections.abc import Iterable, Iterator
@@ -35,13 +36,16 @@ class Synthetic(Collector):
     every: Every = 3600.0
     timeout: float = 600.0
     series: int
+    churn: int = 0
+    """Series beside those, that are others at each run."""
     max_series: int = 10_000_000
 
     _groups: list[tuple[Metric, list[tuple[str, ...]]]] = PrivateAttr(default_factory=list)
     _values: Iterator[float] = PrivateAttr(default_factory=values)
+    _runs: int = PrivateAttr(default=0)
 
     def declares(self) -> Iterable[Metric]:
-        for number in range(0, self.series, CHILDREN):
+        for number in range(len(self._groups) * CHILDREN, self.series, CHILDREN):
             metric = Metric(f"{self.name}_level_{number // CHILDREN}", "A level that was made up.", labels=LABELS)
             self._groups.append((metric, list(label_values(min(CHILDREN, self.series - number)))))
         return [metric for metric, _ in self._groups]
@@ -50,3 +54,23 @@ class Synthetic(Collector):
         for metric, children in self._groups:
             for labels, value in zip(children, self._values, strict=False):
                 yield Sample(metric, labels, value)
+        self._runs += 1
+        for number in range(self.churn):
+            yield Sample(self._groups[0][0], ("new", f"place-{number}", f"run-{self._runs}"), 1.0)
+
+
+OBJECTS = Metric("soak_objects", "Objects that Python's garbage collector knows, after a collection.")
+
+
+class Objects(Collector):
+    """How many objects the process holds."""
+
+    kind: ClassVar[str] = "objects"
+    every: Every = 1.0
+
+    def declares(self) -> Iterable[Metric]:
+        return [OBJECTS]
+
+    async def collect(self) -> Samples:
+        gc.collect()
+        yield OBJECTS(len(gc.get_objects()))
