@@ -1,9 +1,11 @@
-"""How full the mounted file systems are, and which of them do not answer."""
+"""How full the mounted file systems are, and which of them do not answer: /proc/1/mountinfo and statvfs(3)."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
-from exporter.clients.mounts import Mount
+from exporter.clients.mounts import Capacity, Mount, mountinfo
+from exporter.collectors.node.host import Host
 from exporter.metric import Metric, Sample
 
 _LABELS = ("device", "mountpoint", "fstype", "device_error")
@@ -24,14 +26,31 @@ MOUNT_INFO = Metric(
 )
 
 
-def samples(mounts: Iterable[tuple[Mount, os.statvfs_result | str]]) -> Iterator[Sample]:
+def samples(host: Host) -> Iterator[Sample]:
     """Samples of each mount with its capacity, or with the reason why it told none. A mount told twice counts once."""
-    seen: set[tuple[str, str, str]] = set()
-    for mount, capacity in mounts:
-        key = (mount.device, mount.path, mount.fstype)
-        if key not in seen:
-            seen.add(key)
-            yield from _of_mount(mount, capacity)
+    mounts: dict[tuple[str, str, str], Mount] = {}
+    for mount in _mounts(host):
+        mounts.setdefault((mount.device, mount.path, mount.fstype), mount)
+    asked_at = [str(host.settings.rootfs / mount.path.lstrip("/")) for mount in mounts.values()]
+    capacities = host.keep(Capacity).ask(asked_at, host.settings.mount_timeout)
+    for mount, path in zip(mounts.values(), asked_at, strict=True):
+        yield from _of_mount(mount, capacities[path])
+
+
+def _mounts(host: Host) -> list[Mount]:
+    """What is mounted on the host, as process 1 sees it, or as the exporter itself does where that is hidden."""
+    found = host.proc.parsed("1/mountinfo", mountinfo) or host.proc.parsed("self/mountinfo", mountinfo)
+    settings = host.settings
+    return [
+        mount
+        for mount in (mount._replace(path=_without(settings.rootfs, mount.path)) for mount in found)
+        if not settings.mount_points_excluded.search(mount.path) and not settings.fstypes_excluded.search(mount.fstype)
+    ]
+
+
+def _without(rootfs: Path, path: str) -> str:
+    folder = str(rootfs).rstrip("/") + "/"
+    return "/" + (path + "/").removeprefix(folder).rstrip("/") if (path + "/").startswith(folder) else path
 
 
 def _of_mount(mount: Mount, capacity: os.statvfs_result | str) -> Iterator[Sample]:

@@ -1,9 +1,9 @@
-"""What network interfaces have received and transmitted, and which are up: /proc/net/dev and /sys/class/net."""
+"""What network interfaces have received and transmitted: /proc/net/dev, and /sys for the one count that lacks there."""
 
-import re
 from collections.abc import Iterator
 
 from exporter.clients import proc
+from exporter.collectors.node.host import Host
 from exporter.metric import Metric, Sample
 
 
@@ -30,17 +30,15 @@ TRAFFIC = (
     _traffic("transmit_carrier", "Packets not transmitted because the line was lost or the attempt was given up."),
     _traffic("transmit_compressed", "Compressed packets transmitted."),
 )
-UP = Metric(
-    "node_network_up", "1 when the interface's operational state is up; loopback has none, and tells 0.", labels=("device",)
-)
+NO_HANDLER = _traffic("receive_nohandler", "Packets received on an interface that takes none, as the idle one of a bond.")
 
 
-def samples(kernel: proc.Kernel, excluded: re.Pattern[str]) -> Iterator[Sample]:
-    for device, figures in kernel.proc("net/dev", proc.net_dev):
-        if excluded.search(device):
+def samples(host: Host) -> Iterator[Sample]:
+    for device, figures in host.net.parsed("dev", proc.net_dev):
+        if host.settings.networks_excluded.search(device):
             continue
         for metric, figure in zip(TRAFFIC, figures, strict=False):
             yield metric(figure, device=device)
-    for device, state in kernel.interfaces():
-        if not excluded.search(device):
-            yield UP(float(state == "up"), device=device)
+        unhandled = host.sys.number(f"class/net/{device}/statistics/rx_nohandler")
+        if unhandled is not None:
+            yield NO_HANDLER(unhandled, device=device)

@@ -1,8 +1,9 @@
-"""Memory and swap: every field of /proc/meminfo that kernels up to 6.18 write, and the paging counts of /proc/vmstat."""
+"""Memory and swap: every field of /proc/meminfo, those that kernels up to 6.18 write with their meaning."""
 
 from collections.abc import Iterator
 
 from exporter.clients import proc
+from exporter.collectors.node.host import Host
 from exporter.metric import Metric, Sample
 
 _FIELDS = {
@@ -74,23 +75,17 @@ def _name(field: str) -> str:
 
 
 MEMORY = {field: Metric(_name(field), meaning) for field, meaning in _FIELDS.items()}
-# What these count only ever grows, but node_exporter leaves their type open, and so their names lack `_total`.
-VMSTAT = {
-    "oom_kill": Metric("node_vmstat_oom_kill", "Processes the kernel killed for want of memory.", "unknown"),
-    "pgfault": Metric("node_vmstat_pgfault", "Page faults, minor and major.", "unknown"),
-    "pgmajfault": Metric("node_vmstat_pgmajfault", "Page faults that had to read from disk.", "unknown"),
-    "pgpgin": Metric("node_vmstat_pgpgin", "KiB read from block devices.", "unknown"),
-    "pgpgout": Metric("node_vmstat_pgpgout", "KiB written to block devices.", "unknown"),
-    "pswpin": Metric("node_vmstat_pswpin", "Pages read from swap.", "unknown"),
-    "pswpout": Metric("node_vmstat_pswpout", "Pages written to swap.", "unknown"),
-}
 
 
-def samples(kernel: proc.Kernel) -> Iterator[Sample]:
-    for field, value in kernel.proc("meminfo", proc.meminfo).items():
-        if field in MEMORY:  # a newer kernel may write more
-            yield MEMORY[field](value)
-    counts = kernel.proc("vmstat", proc.pairs)
-    for field, metric in VMSTAT.items():
-        if field in counts:
-            yield metric(float(counts[field]))
+class Newer(dict[str, Metric]):
+    """Metrics of fields that a newer kernel writes, by field."""
+
+    def __missing__(self, field: str) -> Metric:
+        metric = self[field] = Metric(_name(field), f"The field {field} of /proc/meminfo.", found=True)
+        return metric
+
+
+def samples(host: Host) -> Iterator[Sample]:
+    newer = host.keep(Newer)
+    for field, value in host.proc.parsed("meminfo", proc.meminfo).items():
+        yield (MEMORY.get(field) or newer[field])(value)
