@@ -31,11 +31,18 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "bellwether_probe_failure": {
         "dns": "the target's name does not resolve",
         "refused": "no connection to the target",
+        "unreachable": "no way to the target: no route, or a host on the way says so",
         "tls": "no TLS with the target: its certificate is not valid for the name, not trusted, or expired",
         "timeout": "the target took too long",
-        "protocol": "the target does not answer as HTTP, or redirects without end",
+        "protocol": "the target does not answer in the protocol that was expected, or redirects without end",
         "status": "the target answers with a status that valid_status_codes does not have",
         "body": "the target broke off its answer",
+        "version": "the target answers in a version of HTTP that valid_http_versions does not have",
+        "ssl": "the target has TLS where fail_if_ssl refuses it, or none where fail_if_not_ssl wants it",
+        "regex": "the target's answer is not what the expressions of the settings expect",
+        "bytes": "the target's answer is not the bytes that the settings expect",
+        "rcode": "the name server answers with a code that valid_rcodes does not have",
+        "answer": "the name server's answer is not what the expressions of the settings expect",
     },
 }
 """What the reason says that a collector's own error metric gives, by metric and reason."""

@@ -4,13 +4,12 @@ Other packages offer kinds by entry points. Source: https://packaging.python.org
 """
 
 import importlib
-import importlib.util
 import logging
 import pkgutil
 import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -167,10 +166,14 @@ def kinds() -> Mapping[str, type[Collector]]:
     return dict(sorted(_kinds.items()))
 
 
-def _modules() -> Iterator[ModuleSpec]:
-    for module in pkgutil.iter_modules(importlib.import_module(_PACKAGE).__path__):
-        if spec := importlib.util.find_spec(f"{_PACKAGE}.{module.name}"):
+def _modules(package: str = _PACKAGE, path: Iterable[str] | None = None) -> Iterator[ModuleSpec]:
+    """The files and packages that may hold kinds, and the files inside such packages; none of them is imported."""
+    folders = list(importlib.import_module(package).__path__ if path is None else path)
+    for module in pkgutil.iter_modules(folders, f"{package}."):
+        if spec := PathFinder.find_spec(module.name, folders):
             yield spec
+            if spec.submodule_search_locations is not None:
+                yield from _modules(spec.name, spec.submodule_search_locations)
 
 
 def _may_hold(module: ModuleSpec, kind: str) -> bool:

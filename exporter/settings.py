@@ -1,5 +1,6 @@
 """The settings file: YAML in, `Settings` out."""
 
+import contextlib
 import difflib
 import os
 import re
@@ -10,10 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from exporter.collector import Collector, Model, kind_of, load_kinds
+from exporter.collectors.probes.probe import Probe
 from exporter.document import Document, Place, Problem, problems_of
 from exporter.errors import SettingsError
 from exporter.health import SOURCE
-from exporter.probe import PLACEHOLDER, Prober
+from exporter.probe import DEFAULT_MODULES, Prober
 
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})")
 
@@ -68,21 +70,42 @@ def _prober(data: Any, environment: Mapping[str, str], problems: list[Problem]) 
         for key in data.keys() - _PROBE_KEYS
     ]
     targets = data.get("targets", [])
-    if not isinstance(targets, list) or not all(isinstance(target, str) and "://" in target for target in targets):
-        problems.append(Problem(("probe", "targets"), "expected a list of URLs, in which * stands for any text"))
+    if not isinstance(targets, list) or not all(isinstance(target, str) and target for target in targets):
+        expected = "expected a list of URLs, or of host:port or host for probes other than HTTP; * stands for any text"
+        problems.append(Problem(("probe", "targets"), expected))
         targets = []
-    modules: dict[str, Collector] = {}
-    for name, entry in data.get("modules", {}).items():
+    modules: dict[str, Probe] = {}
+    # Without targets nothing can be probed, so that no kind of probe has to be imported.
+    for name, entry in data.get("modules", DEFAULT_MODULES if targets else {}).items():
         place = ("probe", "modules", name)
-        given = {**entry, "target": PLACEHOLDER, "name": "probe"} if isinstance(entry, dict) else entry
-        if module := _collector(given, place, environment, problems):
-            problems += [
-                Problem((*place, key), "a module that takes targets from outside may hold no secret", shows_value=False)
-                for key in module.model_fields_set
-                if module.hides(key)
-            ]
+        given = DEFAULT_MODULES.get(name) if entry is None else entry
+        if module := _module(given, place, environment, problems):
             modules[str(name)] = module
     return Prober(modules, tuple(targets))
+
+
+def _module(entry: Any, place: Place, environment: Mapping[str, str], problems: list[Problem]) -> Probe | None:
+    """A probe without a target of its own; None, and a problem or more, when it is wrong."""
+    kind = None
+    if isinstance(entry, dict):
+        with contextlib.suppress(SettingsError):  # said below
+            kind = kind_of(str(entry.get("kind", "")))
+        if taken := [key for key in ("target", "targets", "instance", "name") if key in entry]:
+            problems.append(Problem((*place, taken[0]), "a module takes its target from the request", shows_value=False))
+            return None
+        if kind is not None and not issubclass(kind, Probe):
+            problems.append(Problem((*place, "kind"), "expected a kind of probe: http, tcp, dns or icmp"))
+            return None
+        entry = {**entry, "target": kind.example if kind else "", "name": "probe"}
+    module = _collector(entry, place, environment, problems)
+    if not isinstance(module, Probe):
+        return None
+    problems += [
+        Problem((*place, key), "a module that takes targets from outside may hold no secret", shows_value=False)
+        for key in module.model_fields_set
+        if module.hides(key)
+    ]
+    return module
 
 
 def _collector(entry: Any, place: Place, environment: Mapping[str, str], problems: list[Problem]) -> Collector | None:

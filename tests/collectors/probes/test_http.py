@@ -2,19 +2,25 @@
 
 import asyncio
 import contextlib
+import gzip
 import math
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
 from pydantic import ValidationError
 
 from exporter.collector import Sample
-from exporter.collectors.probes import Http
+from exporter.collectors.probes.http import Http
 from exporter.errors import Denied
+from tests.collectors.probes.asking import reason
+from tests.stack import free_port
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 PHASES = ["resolve", "connect", "tls", "processing", "transfer"]
@@ -61,16 +67,14 @@ async def samples_of(target: str, **settings: object) -> list[Sample]:
     return [sample async for sample in collector.collect()]
 
 
-def reason(found: dict[tuple[str, ...], float]) -> str | None:
-    """Why the probe failed; None when it succeeded. Both of its figures have to agree."""
-    reasons = [key[1] for key in found if key[0] == "bellwether_probe_failure"]
-    assert found["probe_success",] == (0 if reasons else 1)
-    assert len(reasons) <= 1
-    return reasons[0] if reasons else None
-
-
 def phases(found: dict[tuple[str, ...], float]) -> dict[str, float]:
     return {key[1]: value for key, value in found.items() if key[0] == "probe_http_duration_seconds"}
+
+
+def reached(found: dict[tuple[str, ...], float]) -> list[str]:
+    """The phases that the probe came to; every other one is there too, as 0."""
+    assert sorted(phases(found)) == sorted(PHASES)
+    return sorted(phase for phase, elapsed in phases(found).items() if elapsed > 0)
 
 
 async def test_success_tells_status_version_lengths_and_phases() -> None:
@@ -88,6 +92,8 @@ async def test_success_tells_status_version_lengths_and_phases() -> None:
         ("probe_success",): 1,
         ("probe_timeout_seconds",): 9.5,
         ("probe_ip_protocol",): 4,
+        ("probe_ip_addr_hash",): 3668918509,  # what blackbox_exporter gives for 127.0.0.1
+        ("probe_failed_due_to_regex",): 0,
         ("probe_http_status_code",): 200,
         ("probe_http_version",): 1.1,
         ("probe_http_ssl",): 0,
@@ -212,7 +218,7 @@ async def test_slow_answer_is_a_timeout_that_tells_how_far_it_came() -> None:
         found = await probe(f"http://127.0.0.1:{port}/", timeout=0.4)
         never.set()
     assert (reason(found), found["probe_http_status_code",]) == ("timeout", 0)
-    assert sorted(phases(found)) == ["connect", "processing", "resolve"]
+    assert reached(found) == ["connect", "processing", "resolve"]
     assert ("probe_http_version",) not in found
 
 
@@ -221,14 +227,14 @@ async def test_refused_connection() -> None:
         pass
     found = await probe(f"http://127.0.0.1:{port}/")
     assert (reason(found), found["probe_http_status_code",]) == ("refused", 0)
-    assert sorted(phases(found)) == ["connect", "resolve"]
+    assert reached(found) == ["connect", "resolve"]
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".invalid"])
 async def test_unknown_name(host: str) -> None:
     found = await probe(f"http://{host}/")
     assert reason(found) == "dns"
-    assert sorted(phases(found)) == ["resolve"]
+    assert reached(found) == ["resolve"]
 
 
 async def test_connection_reset_instead_of_an_answer() -> None:
@@ -250,30 +256,6 @@ async def test_body_that_breaks_off() -> None:
 async def test_answer_that_is_not_http() -> None:
     async with serving(saying("SSH-2.0-OpenSSH_9.7")) as port:
         assert reason(await probe(f"http://127.0.0.1:{port}/")) == "protocol"
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("authority") / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def certificate(authority: trustme.CA) -> trustme.LeafCert:
-    return authority.issue_cert("localhost")
-
-
-@pytest.fixture
-def tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 def expiry(certificate: trustme.LeafCert) -> float:
@@ -302,7 +284,7 @@ async def test_untrusted_certificate_fails_and_its_expiry_is_told(tls: ssl.SSLCo
     assert (reason(found), found["probe_http_status_code",]) == ("tls", 0)
     assert found["probe_ssl_earliest_cert_expiry",] == expiry(certificate)
     assert ("probe_ssl_last_chain_expiry_timestamp_seconds",) not in found
-    assert sorted(phases(found)) == ["connect", "resolve", "tls"]
+    assert reached(found) == ["connect", "resolve", "tls"]
 
 
 async def test_expired_certificate_fails_and_its_expiry_is_told(authority: trustme.CA, ca_file: Path) -> None:
@@ -348,7 +330,7 @@ async def test_tls_handshake_that_never_ends_is_a_timeout_and_leaves_no_connecti
     async with serving(OK) as port:  # waits for a request, and at the end for the connection to be closed
         found = await probe(f"https://localhost:{port}/", timeout=0.4)
     assert reason(found) == "timeout"
-    assert sorted(phases(found)) == ["connect", "resolve", "tls"]
+    assert reached(found) == ["connect", "resolve", "tls"]
 
 
 async def test_authorities_that_cannot_be_read_are_denied(tmp_path: Path) -> None:
@@ -369,10 +351,239 @@ async def test_instance_is_the_target_without_its_query_unless_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["http://user:s3cret@host/", "https://s3cret@host/", "host:80", "ftp://s3cret/", "http://", "http://s3cret:port/"]
+    "target",
+    ["http://user:s3cret@host/", "https://s3cret@host/", "s3cret@host", "ftp://s3cret/", "http://", "http://s3cret:port/"],
 )
 def test_target_must_be_a_whole_url_without_credentials(target: str) -> None:
     with pytest.raises(ValidationError) as raised:
         Http(target=target)
     assert "s3cret" not in str(raised.value)
     assert "expected" in str(raised.value)
+
+
+BODY = saying("HTTP/1.1 200 OK", "Content-Length: 5", "X-Version: 7", "X-Version: 8", body=b"hello")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"fail_if_body_matches_regexp": ["h.llo"]}, "regex"),
+        ({"fail_if_body_matches_regexp": ["error"]}, None),
+        ({"fail_if_body_not_matches_regexp": ["hello", "world"]}, "regex"),
+        ({"fail_if_body_not_matches_regexp": ["hello"]}, None),
+        ({"fail_if_header_matches": [{"header": "x-version", "regexp": "8"}]}, "regex"),
+        ({"fail_if_header_matches": [{"header": "X-Version", "regexp": "9"}]}, None),
+        ({"fail_if_header_matches": [{"header": "X-Other", "regexp": "9"}]}, "regex"),
+        ({"fail_if_header_matches": [{"header": "X-Other", "regexp": "9", "allow_missing": True}]}, None),
+        ({"fail_if_header_not_matches": [{"header": "X-Version", "regexp": "9"}]}, "regex"),
+        ({"fail_if_header_not_matches": [{"header": "X-Version", "regexp": "7"}]}, None),
+        ({"valid_http_versions": ["HTTP/2.0"]}, "version"),
+        ({"valid_http_versions": ["HTTP/1.0", "HTTP/1.1"]}, None),
+        ({"fail_if_not_ssl": True}, "ssl"),
+        ({"fail_if_ssl": True}, None),
+        ({"body_size_limit": 4}, "body"),
+        ({"body_size_limit": 5}, None),
+        ({"compression": "gzip"}, "body"),
+    ],
+)
+async def test_what_the_answer_has_to_be(settings: dict[str, object], expected: str | None) -> None:
+    async with serving(BODY) as port:
+        found = await probe(f"http://127.0.0.1:{port}/", **settings)
+    assert reason(found) == expected
+    assert found["probe_failed_due_to_regex",] == (expected == "regex")
+
+
+async def test_compressed_body_is_measured_as_it_was() -> None:
+    packed = gzip.compress(b"x" * 100_000)
+    answer = saying("HTTP/1.1 200 OK", "Content-Encoding: gzip", f"Content-Length: {len(packed)}", body=packed)
+    async with serving(answer) as port:
+        found = await probe(f"http://127.0.0.1:{port}/", compression="gzip")
+    assert (reason(found), found["probe_http_uncompressed_body_length",]) == (None, 100_000)
+    assert found["probe_http_content_length",] == len(packed)
+
+
+async def test_last_modification_is_told_and_a_wrong_date_is_not() -> None:
+    told = []
+    for date in ("Wed, 21 Oct 2015 07:28:00 GMT", "yesterday"):
+        async with serving(saying("HTTP/1.1 200 OK", f"Last-Modified: {date}", "Content-Length: 0")) as port:
+            found = await probe(f"http://127.0.0.1:{port}/")
+        assert reason(found) is None
+        told.append(found.get(("probe_http_last_modified_timestamp_seconds",)))
+    assert told == [1445412480, None]
+
+
+async def test_a_body_is_posted() -> None:
+    got: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.readuntil(b"\r\n\r\n"))
+        got.append(await reader.readexactly(7))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await probe(f"http://127.0.0.1:{port}/", method="POST", body="ping=ok")
+    assert (reason(found), found["probe_http_status_code",]) == (None, 201)
+    assert (got[0].split()[0], got[1]) == (b"POST", b"ping=ok")
+
+
+@pytest.mark.parametrize(
+    ("settings", "header"),
+    [
+        ({"username": "bob", "password": "s3cret"}, b"authorization: basic ym9ionmzy3jlda=="),
+        ({"bearer_token": "t0ken"}, b"authorization: bearer t0ken"),
+        ({"hostname": "shop.example"}, b"host: shop.example"),
+    ],
+)
+async def test_credentials_and_the_name_asked_for_go_to_the_target_only(settings: dict[str, str], header: bytes) -> None:
+    heads: list[bytes] = []
+
+    async def end(head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head.lower())
+        await OK(head, writer)
+
+    async with serving(end) as port:
+
+        async def begin(head: bytes, writer: asyncio.StreamWriter) -> None:
+            heads.append(head.lower())
+            await redirect_to(f"http://127.0.0.1:{port}/")(head, writer)
+
+        async with serving(begin) as start:
+            found = await probe(f"http://127.0.0.1:{start}/", **settings)
+    assert reason(found) is None
+    assert [header in head for head in heads] == [True, False]
+
+
+async def test_huge_headers_are_no_http() -> None:
+    async with serving(saying("HTTP/1.1 200 OK", *(f"X-{number}: {'x' * 1000}" for number in range(1000)))) as port:
+        assert reason(await probe(f"http://127.0.0.1:{port}/")) == "protocol"
+
+
+async def test_a_byte_at_a_time_is_a_timeout() -> None:
+    async def trickle(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with serving(trickle) as port:
+        found = await probe(f"http://127.0.0.1:{port}/", timeout=0.6)
+    assert (reason(found), found["probe_http_status_code",]) == ("timeout", 200)
+    assert reached(found) == ["connect", "processing", "resolve", "transfer"]
+
+
+async def test_old_tls_fails_and_the_expiry_is_told(certificate: trustme.LeafCert, ca_file: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    certificate.configure_cert(context)
+    async with serving(OK, context) as port:
+        found = await probe(f"https://localhost:{port}/", ca_file=ca_file)
+    assert (reason(found), found["probe_ssl_earliest_cert_expiry",]) == ("tls", expiry(certificate))
+    assert found["probe_tls_version_info", "TLS 1.0"] == 1
+
+
+async def test_the_certificate_is_described(tls: ssl.SSLContext, certificate: trustme.LeafCert, ca_file: Path) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    own = x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes())
+    async with serving(OK, tls) as port:
+        found = await probe(f"https://localhost:{port}/", ca_file=ca_file)
+    [labels] = [key[1:] for key in found if key[0] == "probe_ssl_last_chain_info"]
+    fingerprint, subject, issuer, names, serial = labels
+    assert fingerprint == own.fingerprint(hashes.SHA256()).hex()
+    assert (subject, issuer) == (own.subject.rfc4514_string(), own.issuer.rfc4514_string())
+    assert names == "localhost"
+    assert int(serial, 16) == own.serial_number
+    assert [key[1] for key in found if key[0] == "probe_tls_cipher_info"] == ["TLS_AES_256_GCM_SHA384"]
+
+
+async def test_http_2_is_spoken_where_the_server_does(certificate: trustme.LeafCert, ca_file: Path, tmp_path: Path) -> None:
+    (key := tmp_path / "key.pem").write_bytes(certificate.private_key_pem.bytes())
+    (chain := tmp_path / "chain.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
+    config = Config()
+    port = free_port()
+    config.bind, config.keyfile, config.certfile = [f"127.0.0.1:{port}"], str(key), str(chain)
+    config.accesslog = config.errorlog = None
+
+    async def hello(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+            await send({"type": "http.response.body", "body": b"hello"})
+
+    ended = asyncio.Event()
+    server = asyncio.create_task(serve(hello, config, shutdown_trigger=ended.wait))
+    while not (await asyncio.to_thread(listens, port)):
+        await asyncio.sleep(0.02)
+    target = f"https://localhost:{port}/"
+    two = await probe(target, ca_file=ca_file, valid_http_versions=["HTTP/2.0"], fail_if_body_not_matches_regexp=["^hello$"])
+    one = await probe(target, ca_file=ca_file, enable_http2=False)
+    ended.set()
+    await server
+    assert (reason(two), two["probe_http_version",], two["probe_http_uncompressed_body_length",]) == (None, 2, 5)
+    assert reached(two) == sorted(PHASES)
+    assert (reason(one), one["probe_http_version",]) == (None, 1.1)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_a_target_that_hangs_delays_no_other() -> None:
+    never = asyncio.Event()
+
+    async def wait(_: bytes, __: asyncio.StreamWriter) -> None:
+        await never.wait()
+
+    async with serving(wait) as hanging, serving(OK) as port:
+        targets = [f"http://127.0.0.1:{hanging}/{number}" for number in range(20)] + [f"http://127.0.0.1:{port}/"]
+        collector = Http.model_validate({"targets": targets, "timeout": 0.6})
+        samples = [sample async for sample in collector.collect()]
+        never.set()
+    up = {sample.labels[0]: sample.value for sample in samples if sample.metric.name == "probe_success"}
+    assert up == {**dict.fromkeys(targets[:-1], 0), targets[-1]: 1}
+
+
+async def test_all_targets_are_asked_at_the_same_time() -> None:
+    all_there = asyncio.Barrier(20)
+
+    async def wait(head: bytes, writer: asyncio.StreamWriter) -> None:
+        await all_there.wait()  # who asks them in turn waits for ever at the first
+        await OK(head, writer)
+
+    async with serving(wait) as port:
+        collector = Http.model_validate({"targets": [f"http://127.0.0.1:{port}/{number}" for number in range(20)]})
+        up = [sample.value async for sample in collector.collect() if sample.metric.name == "probe_success"]
+    assert up == [1] * 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "expected target"),
+        ({"target": "http://a/", "targets": ["http://b/"]}, "expected target"),
+        ({"targets": ["http://a/", "http://a/?x"]}, "show as the same instance"),
+        ({"targets": ["http://a/"], "instance": "x"}, "expected no instance"),
+        ({"target": "http://a/", "username": "bob"}, "username and password together"),
+        ({"target": "http://a/", "bearer_token": "t", "headers": {"authorization": "s3cret"}}, "expected one of"),
+    ],
+)
+def test_settings_that_contradict_each_other(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as raised:
+        Http.model_validate(settings)
+    assert "s3cret" not in str(raised.value)
+
+
+async def test_a_name_without_addresses_of_the_only_protocol_fails() -> None:
+    async with serving(OK) as port:
+        only = {"preferred_ip_protocol": "ip6", "ip_protocol_fallback": False}
+        found = await probe(f"http://127.0.0.1:{port}/", **only)
+        either = await probe(f"http://127.0.0.1:{port}/", preferred_ip_protocol="ip6")
+    assert (reason(found), reason(either), either["probe_ip_protocol",]) == ("dns", None, 4)
