@@ -11,7 +11,7 @@ from exporter.metric import Metric
 KINDS = load_kinds()
 METRICS = [entry.metric for entry in catalogue()]
 # Names that other exporters made known before the rules that they break.
-WELL_KNOWN = ("node_", "pg_", "probe_", "process_")
+WELL_KNOWN = ("container_", "elasticsearch_", "node_", "pg_", "pgbouncer_", "probe_", "process_")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

@@ -9,33 +9,71 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 
 FOLDER = Path(__file__).parent.parent / ".tools"
 
-_TOOLS = {  # Debian's package, and the program's names: others call Alertmanager otherwise than Debian
-    "prometheus": ("prometheus", ("prometheus",)),
-    "promtool": ("prometheus", ("promtool",)),
-    "alertmanager": ("prometheus-alertmanager", ("prometheus-alertmanager", "alertmanager")),
-    "amtool": ("prometheus-alertmanager", ("amtool",)),
-    "jsonnetfmt": ("jsonnet", ("jsonnetfmt",)),
+
+class _Program(NamedTuple):
+    package: str
+    """Debian's."""
+    names: tuple[str, ...]
+    """Debian's name first, then what others call it."""
+    folder: str = "usr/bin"
+
+
+_TOOLS = {
+    "prometheus": _Program("prometheus", ("prometheus",)),
+    "promtool": _Program("prometheus", ("promtool",)),
+    "alertmanager": _Program("prometheus-alertmanager", ("prometheus-alertmanager", "alertmanager")),
+    "amtool": _Program("prometheus-alertmanager", ("amtool",)),
+    "jsonnetfmt": _Program("jsonnet", ("jsonnetfmt",)),
+    "node_exporter": _Program("prometheus-node-exporter", ("prometheus-node-exporter",)),
+    "postgres_exporter": _Program("prometheus-postgres-exporter", ("prometheus-postgres-exporter",)),
+    "blackbox_exporter": _Program("prometheus-blackbox-exporter", ("prometheus-blackbox-exporter",)),
+    "pgbouncer_exporter": _Program("prometheus-pgbouncer-exporter", ("prometheus-pgbouncer-exporter",)),
+    "sql_exporter": _Program("prometheus-sql-exporter", ("prometheus-sql-exporter",)),
+    "pgbouncer": _Program("pgbouncer", ("pgbouncer",), "usr/sbin"),
 }
 _TEMPLATE = Path("usr/share/prometheus/alertmanager/default.tmpl")  # Debian's Alertmanager does not start without it
 
 
 @functools.cache
 def tool(name: str) -> Path:
-    """The program: `prometheus`, `promtool`, `alertmanager`, `amtool` or `jsonnetfmt`."""
-    package, names = _TOOLS[name]
+    """The program of that name in the table above. Start it with `environment(name)` where it has libraries of its own."""
+    package, names, folder = _TOOLS[name]
     for candidate in names:
-        if found := shutil.which(candidate):
+        if found := shutil.which(candidate, path=f"{os.environ.get('PATH', os.defpath)}:/{folder}"):  # few PATHs have /usr/sbin
             return Path(found)
+    return unpacked(package) / folder / names[0]
+
+
+def environment(name: str) -> dict[str, str]:
+    """The environment to start a program in: one that was unpacked finds the libraries that were unpacked with it."""
+    program = tool(name)
+    libraries: set[str] = set()
+    if program.is_relative_to(FOLDER):
+        root = FOLDER / program.relative_to(FOLDER).parts[0]
+        libraries = {str(library.parent) for library in root.glob("usr/lib/*/lib*.so.*")}
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(":")}
+
+
+def postgresql(major: int) -> Path:
+    """The directory of `initdb` and `postgres` of that major version. Debian 12 has 15."""
+    programs = Path(f"/usr/lib/postgresql/{major}/bin")
+    if (programs / "initdb").is_file():
+        return programs
+    return unpacked(f"postgresql-{major}") / programs.relative_to("/")
+
+
+def unpacked(package: str) -> Path:
+    """The root of Debian's package, with the libraries that it needs and the machine lacks."""
     root = FOLDER / package
     if not root.is_dir():
         _fetch(package, root)
-    return root / "usr/bin" / names[0]
+    return root
 
 
 def alertmanager_command(*arguments: str) -> list[str]:
@@ -55,14 +93,16 @@ def _fetch(package: str, root: Path) -> None:
             _unavailable(f"the programs of {package} are not on the PATH, and without {program} they cannot be fetched")
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        if not _download(package, Path(folder)):
+        if not _download([package], Path(folder)):
             _unavailable(
                 f"the programs of {package} are not on the PATH, and `apt-get download {package}` fails; "
                 "install it, or run `apt-get update` as root first"
             )
-        [archive] = Path(folder).glob("*.deb")
+        if (missing := _missing_libraries(package)) and not _download(missing, Path(folder)):
+            _unavailable(f"{package} needs {', '.join(missing)}, and `apt-get download` fails for them")
         unpacked = Path(folder, "root")
-        subprocess.run(["dpkg", "-x", archive, unpacked], check=True)
+        for archive in Path(folder).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", archive, unpacked], check=True)
         try:
             unpacked.rename(root)  # at once, so that no other process finds half of it
         except OSError:
@@ -70,8 +110,18 @@ def _fetch(package: str, root: Path) -> None:
                 raise
 
 
-def _download(package: str, folder: Path) -> bool:
-    download = ["apt-get", "download", "--quiet", package]
+def _missing_libraries(package: str) -> list[str]:
+    """The packages of libraries that a package depends on and the machine has not installed."""
+    said = subprocess.run(["apt-cache", "depends", package], capture_output=True, text=True, check=True).stdout
+    needed = {line.removeprefix("  Depends: ") for line in said.splitlines() if line.startswith("  Depends: lib")}
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]
+    known = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    installed = {name for name, _, status in (line.partition(" ") for line in known.splitlines()) if status == "installed"}
+    return sorted(needed - installed)
+
+
+def _download(packages: list[str], folder: Path) -> bool:
+    download = ["apt-get", "download", "--quiet", *packages]
     if subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode == 0:
         return True
     if os.geteuid() != 0:
