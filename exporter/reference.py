@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -45,15 +45,26 @@ def _table(model: type[Model], fields: dict[str, FieldInfo]) -> str:
 def _rows(model: type[Model], fields: dict[str, FieldInfo]) -> Iterator[str]:
     for name, field in fields.items():
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-        secret = " A secret." if model.hides(name) else ""
+        secret = " A secret." if model.hides(name.rpartition(".")[2]) else ""
         yield f"| `{name}` | {_default(field)} | {meaning}{secret} |"
+        for part in _models_in(field.annotation):
+            inner = {f"{name}.{each}": its for each, its in part.model_fields.items()}
+            yield from _rows(part, inner)
+
+
+def _models_in(annotation: Any) -> Iterator[type[Model]]:
+    """The models that a setting is made of, itself or as a choice or a list's entries."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value: Any = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or value == "" or isinstance(value, Secret):
+    if value in (None, "", (), {}) or isinstance(value, Secret | Model):
         return ""
     if isinstance(value, re.Pattern):
         value = value.pattern
