@@ -3,6 +3,7 @@
 Other packages offer kinds by entry points. Source: https://packaging.python.org/en/latest/specifications/entry-points/
 """
 
+import functools
 import importlib
 import logging
 import pkgutil
@@ -28,6 +29,7 @@ __all__ = [
     "Samples",
     "Secret",
     "declared_in",
+    "is_kind",
     "kind_of",
     "kinds",
     "load_kinds",
@@ -147,6 +149,13 @@ def kind_of(name: str) -> type[Collector] | None:
     if offers and name not in _kinds:
         _load(offers[0])
     return _kinds.get(name)
+
+
+@functools.lru_cache(maxsize=64)
+def is_kind(name: str) -> bool:
+    """Whether there is a kind of that name, as far as can be told without importing it."""
+    offered = name in entry_points(group=ENTRY_POINTS).names
+    return offered or name in _kinds or any(_may_hold(module, name) for module in _modules())
 
 
 def load_kinds() -> Mapping[str, type[Collector]]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from exporter import landing
+from exporter.collector import is_kind
 from exporter.health import PROCESS_SOURCE, SOURCE, Health
 from exporter.negotiation import accepts_gzip, deadline, format_of
 from exporter.probe import DEFAULT_MODULE, Prober, Refused
@@ -142,7 +143,8 @@ class Server:
         sources = everything
         if collect or scope["query_string"]:
             exclude = _query(scope).get("exclude[]", [])
-            unknown = [name for name in [*collect, *exclude] if not self._named(name)]
+            # A kind that no collector is of gives nothing: one Prometheus configuration fits all settings.
+            unknown = [name for name in [*collect, *exclude] if not self._named(name) and not is_kind(name)]
             if unknown:
                 known = ", ".join(everything)
                 await _answer(send, 404, f"no collector is named {', '.join(unknown)}; expected some of {known}\n")

@@ -73,6 +73,9 @@ async def test_gzip_is_given_to_whoever_accepts_it(accepted: str, encoding: str 
         ("/metrics?collect[]=first&collect[]=second", {"toy_events", "toy_level"}),
         ("/metrics?exclude[]=first&exclude[]=bellwether", {"toy_level"}),
         ("/metrics?exclude[]=toy&exclude[]=bellwether", set()),
+        ("/metrics/pgbouncer", set()),  # a kind, but no collector is of it
+        ("/metrics?collect[]=first&collect[]=icmp", {"toy_events"}),
+        ("/metrics?exclude[]=node&exclude[]=bellwether", {"toy_events", "toy_level"}),
     ],
 )
 async def test_a_part_can_be_asked_for_by_the_name_or_kind_of_its_collectors(path: str, shown: set[str]) -> None:

@@ -7,8 +7,12 @@ from tests.bench.compare import Effort, compare, variant
 from tests.bench.process import Process, default_bellwether
 from tests.bench.report import Section, Verdict
 
-# What the families of `node` need, as node_exporter names its collectors; netclass alone has node_network_up.
-_COLLECTORS = "cpu diskstats filefd filesystem loadavg meminfo netclass netdev pressure stat time uname vmstat"
+# The subjects of `node` that are on by default, which are named as node_exporter names its collectors.
+_COLLECTORS = (
+    "arp bonding conntrack cpu cpufreq diskstats dmi edac entropy filefd filesystem hwmon loadavg mdadm meminfo netclass "
+    "netdev netstat nvme os powersupplyclass pressure rapl schedstat selinux sockstat softnet stat textfile thermal_zone time timex "
+    "udp_queues uname vmstat"
+)
 _FLAGS = (
     "--collector.disable-defaults",
     "--web.disable-exporter-metrics",
