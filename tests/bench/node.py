@@ -10,8 +10,8 @@ from tests.bench.report import Section, Verdict
 # The subjects of `node` that are on by default, which are named as node_exporter names its collectors.
 _COLLECTORS = (
     "arp bonding conntrack cpu cpufreq diskstats dmi edac entropy filefd filesystem hwmon loadavg mdadm meminfo netclass "
-    "netdev netstat nvme os powersupplyclass pressure rapl schedstat selinux sockstat softnet stat textfile thermal_zone time timex "
-    "udp_queues uname vmstat"
+    "netdev netstat nvme os powersupplyclass pressure rapl schedstat selinux sockstat softnet stat textfile thermal_zone time "
+    "timex udp_queues uname vmstat"
 )
 _FLAGS = (
     "--collector.disable-defaults",
