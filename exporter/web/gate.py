@@ -13,7 +13,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PIECE = 512 * 1024  # bytes of an answer that are given to the transport at a time
+_PIECE = 1024 * 1024  # bytes of an answer that are given to the transport at a time; each further one costs a wait
 _CHALLENGE = (b"www-authenticate", b'Basic realm="bellwether", charset="UTF-8"')
 
 

@@ -248,7 +248,7 @@ async def test_a_slow_reader_holds_a_piece_of_the_page_and_not_the_page() -> Non
         await reader.read(100)
         await asyncio.sleep(0.1)
         sizes = [each.transport.get_write_buffer_size() for each in listener._connections()]
-        assert [0 < size <= 640 * 1024 for size in sizes] == [True], sizes
+        assert [0 < size <= 1280 * 1024 for size in sizes] == [True], sizes
 
 
 async def test_a_connection_is_kept_for_longer_than_a_request_may_take() -> None:
