@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.collector import Collector
@@ -11,6 +11,7 @@ from exporter.errors import PollError
 from exporter.guard import Draft
 from exporter.logs import redacted
 from exporter.metric import Metric
+from exporter.packs.examination import Examinable, Examination
 from exporter.poll import poll
 from exporter.snapshot import Snapshot
 
@@ -18,7 +19,11 @@ log = logging.getLogger(__name__)
 
 _GRACE = 1.0  # seconds for a run that is out of time to end, and for a collector to give back what it holds
 
-_VERDICTS = {"pg_up": "the server cannot be read", "probe_success": "the probe failed"}
+_VERDICTS = {
+    "pg_up": "the server cannot be read",
+    "pgbouncer_up": "the console cannot be read",
+    "probe_success": "the probe failed",
+}
 """Metrics that are 0 when the target itself is in trouble, so that a poll succeeds and yet there is something to tell."""
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -26,6 +31,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "denied": "the role is refused or lacks a right; check user, password, database, pg_hba.conf, and grant it pg_monitor",
         "unreachable": "no answer; check host and port, and whether the server runs",
         "timeout": "no answer in time; raise timeout and statement_timeout, or look at the server's load",
+        "malformed": "the connection string or an answer cannot be read; check dsn",
+    },
+    "bellwether_pgbouncer_error": {
+        "denied": "the user is refused; check user and password, and name the user in stats_users of pgbouncer.ini",
+        "unreachable": "no answer; check host and port, and whether PgBouncer runs",
+        "timeout": "no answer in time; raise timeout, or look at PgBouncer's load",
         "malformed": "the connection string or an answer cannot be read; check dsn",
     },
     "bellwether_probe_failure": {
@@ -69,6 +80,8 @@ class Report:
     """Series with a label value replaced."""
     page: bytes = b""
     """The metrics as text."""
+    examined: tuple[Examination, ...] = ()
+    """What there is to say of each query, when it runs packs."""
 
     @property
     def ok(self) -> bool:
@@ -98,12 +111,21 @@ async def check_all(collectors: Iterable[Collector]) -> AsyncIterator[Report]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def refusals(collectors: Iterable[Collector]) -> list[str]:
+    """What is wrong with the files of packs that the collectors were to run: file, line and mistake."""
+    return [why for collector in collectors if isinstance(collector, Examinable) for why in collector.refused.values()]
+
+
 async def check(collector: Collector) -> Report:
-    """Run a collector once, in no more than its timeout and a moment for what it holds, and close it."""
+    """Run a collector once, in no more than its timeout and a moment for what it holds, and close it.
+
+    One that runs packs is asked about them after the run, for which it has the same time again.
+    """
     began = time.perf_counter()
     run = asyncio.create_task(_run(collector, began), name=f"run {collector.name}")
     try:
-        await asyncio.wait({run}, timeout=collector.timeout + _GRACE)
+        turns = 2 if isinstance(collector, Examinable) else 1
+        await asyncio.wait({run}, timeout=turns * collector.timeout + _GRACE)
         if run.done():
             return run.result()
         duration = time.perf_counter() - began
@@ -129,33 +151,52 @@ async def _run(collector: Collector, began: float) -> Report:
     duration = time.perf_counter() - began
     if draft is None:
         return Report(collector.name, collector.kind, duration, failure)
-    return _report(collector, duration, declared, draft)
+    examined = await _examined(collector) if isinstance(collector, Examinable) else ()
+    return _report(collector, duration, declared, draft, tuple(examined))
 
 
-def _report(collector: Collector, duration: float, declared: Mapping[str, Metric], draft: Draft) -> Report:
+async def _examined(collector: Examinable) -> Sequence[Examination]:
+    try:
+        async with asyncio.timeout(getattr(collector, "timeout", None)):
+            return await collector.examine()
+    except (PollError, TimeoutError) as error:
+        log.warning("the packs could not be looked at: %s", error)
+        return ()
+
+
+def _report(
+    collector: Collector,
+    duration: float,
+    declared: Mapping[str, Metric],
+    draft: Draft,
+    examined: tuple[Examination, ...],
+) -> Report:
     snapshot = Snapshot()
     snapshot.publish(collector.name, draft.lines)
-    findings = tuple(_findings(draft))
+    findings = tuple(_of_packs(examined) if examined else _findings(draft))
     came = {metric.name for metric in draft.lines}
+    silent = {name for each in examined if each.state != "ok" for name in each.metrics}
     # A target in trouble gives next to nothing: to name all that is missing then would hide what is the matter.
-    expected = [] if _is_down(draft) else [name for name, metric in declared.items() if not _tells_error(metric)]
+    expected = [] if _is_down(draft) else [name for name in declared if not name.startswith("bellwether_")]
     return Report(
         collector.name,
         collector.kind,
         duration,
         findings=findings,
         series=len(draft.texts),
-        missing=tuple(sorted(set(expected) - came)),
+        missing=tuple(sorted(set(expected) - came - silent)),
         dropped=dict(draft.dropped),
         redacted=draft.redacted,
         page=snapshot.page(),
+        examined=examined,
     )
 
 
 def _findings(draft: Draft) -> Iterable[str]:
     told, down = False, _is_down(draft)
-    for metric, labels in draft.texts:
-        if _tells_error(metric):
+    zeros = {f"{line.rpartition(' ')[0]} " for lines in draft.lines.values() for line in lines if _says_zero(line)}
+    for (metric, labels), series in draft.texts.items():
+        if _tells_error(metric) and series not in zeros:
             told = True
             reason = labels[metric.labels.index("reason")]
             words = _WORDS.get(metric.name, {}).get(reason, metric.help)
@@ -164,15 +205,27 @@ def _findings(draft: Draft) -> Iterable[str]:
         yield from (f"down: {words}" for name, words in _VERDICTS.items() if _is_zero(draft, name))
 
 
+def _of_packs(examined: Sequence[Examination]) -> Iterable[str]:
+    """What is to be mended of packs, in short; the table of queries has each."""
+    states = [each.state for each in examined]
+    if refused := states.count("refused"):
+        yield f"refused: {refused} {'pack' if refused == 1 else 'packs'} with a wrong file"
+    if failed := states.count("failed"):
+        yield f"failed: {failed} of {failed + states.count('ok')} queries"
+    if "ok" not in states and "failed" not in states:
+        yield "idle: no query runs, since no view of the contract is mapped; bellwether schema prints them"
+
+
 def _is_down(draft: Draft) -> bool:
     return any(_is_zero(draft, name) for name in _VERDICTS)
 
 
 def _is_zero(draft: Draft, name: str) -> bool:
-    return any(
-        metric.name == name and any(float(line.rsplit(maxsplit=1)[1]) == 0 for line in lines)
-        for metric, lines in draft.lines.items()
-    )
+    return any(metric.name == name and any(_says_zero(line) for line in lines) for metric, lines in draft.lines.items())
+
+
+def _says_zero(line: str) -> bool:
+    return float(line.rsplit(maxsplit=1)[1]) == 0
 
 
 def _tells_error(metric: Metric) -> bool:

@@ -16,6 +16,7 @@ from exporter.fields import Model
 Place = tuple[str | int, ...]
 """Where in a document: keys and indexes from its top."""
 
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with libyaml
 _DEEPEST = 20  # levels of a document that are looked into
 _LONGEST_VALUE = 200  # characters of a wrong value that a message repeats
 
@@ -50,13 +51,14 @@ class Document:
     def parse(cls, text: str, file: str) -> Self:
         """The document of a text; `file` names it in messages. Raises `SettingsError`."""
         try:
-            document = cls(file, yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader))
+            node, repeated, data = _read(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f"{file}:{mark.line + 1}" if mark else file
             raise SettingsError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
-        if twice := [Problem(place, "the key is given twice", shows_value=False) for place in _repeated(document.node)]:
-            raise document.error(twice)
+        document = cls(file, data, node)
+        if repeated:
+            raise document.error(Problem(place, "the key is given twice", shows_value=False) for place in repeated)
         return document
 
     def error(self, problems: Iterable[Problem]) -> SettingsError:
@@ -95,6 +97,24 @@ class Document:
             else:
                 break
         return line
+
+
+def _read(text: str) -> tuple[yaml.Node | None, list[Place], Any]:
+    """A text's nodes, the keys given twice in it, and what it says. Raises `yaml.YAMLError`."""
+    try:
+        return _read_by(_FAST, text)
+    except yaml.YAMLError:
+        return _read_by(yaml.SafeLoader, text)  # its messages are the better ones
+
+
+def _read_by(loader: Any, text: str) -> tuple[yaml.Node | None, list[Place], Any]:
+    reader = loader(text)
+    try:
+        node = reader.get_single_node()
+        repeated = list(_repeated(node))  # before values are made: that merges what `<<` refers to
+        return node, repeated, None if node is None else reader.construct_document(node)
+    finally:
+        reader.dispose()
 
 
 def _repeated(node: yaml.Node | None, place: Place = ()) -> Iterator[Place]:

@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from exporter import columns, report
-from exporter.checkup import Report, check, check_all
+from exporter.checkup import Report, check, check_all, refusals
 from exporter.collector import Collector, load_kinds
 from exporter.demo.database import Server
 from exporter.errors import Denied
 from exporter.metric import Metric, Sample
+from exporter.packs.contract import as_sql
+from exporter.packs.examination import Examination
 from tests.stack import free_port
 from tests.toy import EVENTS, LEVEL, Script, Toy, constant
 
@@ -140,6 +144,10 @@ async def test_an_error_metric_among_the_samples_is_a_finding() -> None:
     assert found.missing == ()
 
 
+async def test_an_error_metric_that_says_0_is_none() -> None:
+    assert (await check(Broken.of(constant(LEVEL(1, place="a"), BAD(0, reason="denied"))))).ok
+
+
 async def test_a_metric_that_is_there_only_while_something_is_wrong_is_not_missing() -> None:
     found = await check(Broken.of(constant(LEVEL(1, place="a"))))
     assert (found.ok, found.missing) == (True, ())
@@ -178,6 +186,119 @@ async def test_a_database_and_a_page_that_do_not_answer_are_findings() -> None:
     assert page.result == "refused: no connection to the target"
 
 
+ORDERS = """
+description: Orders.
+queries:
+  orders:
+    type: counter
+    metrics:
+      shop_orders_total: {help: Orders., value: orders}
+    sql: select count(*) as orders from orders where created_at > %(since)s and created_at <= %(as_of)s
+  lately:
+    metrics:
+      shop_orders_lately: {help: Orders of an hour., value: orders}
+    sql: select count(*) as orders from orders where created_at > %(as_of)s - interval '1 hour' and created_at <= %(as_of)s
+"""
+WRONG = "description: Wrong.\nqueries:\n  one:\n    metrics: {shop_one: {help: One., value: one}}\n    sql: select 1 as one\n"
+
+
+@pytest.fixture
+def packs(database: str, tmp_path: Path) -> dict[str, Any]:
+    """Settings of packs over a database in which of the contract tickets alone is mapped, and orders have no index."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(as_sql(["tickets", "payments"]))
+        connection.execute("create table ticket as select * from bellwether.tickets")
+        connection.execute("drop view bellwether.tickets")
+        connection.execute("alter table ticket alter priority type int using 1, drop channel")
+        connection.execute("create view bellwether.tickets as select * from ticket")
+        connection.execute(
+            "create table orders as select now() - number * interval '1 minute' as created_at"
+            " from generate_series(1, 150000) as number"
+        )
+        connection.execute("analyze orders")
+    (tmp_path / "orders.yaml").write_text(ORDERS)
+    (tmp_path / "wrong.yaml").write_text(WRONG)
+    return {"name": "shop", "dsn": database, "packs_dir": tmp_path}
+
+
+async def test_of_each_query_of_a_pack_it_is_told_how_it_went_what_it_costs_and_what_would_help(packs: dict[str, Any]) -> None:
+    found = await check(make("sql", **packs))
+    told = {(each.pack, each.query): each for each in found.examined}
+    index = ("create index on public.orders (created_at)",)
+    orders, lately = told["orders", "orders"], told["orders", "lately"]
+    assert [(each.state, each.series, each.advice) for each in (orders, lately)] == [("ok", 1, index), ("ok", 1, index)]
+    assert (orders.rows, lately.rows) == (2, 1)  # a counter has two windows
+    assert all(each.seconds and each.cost and each.cost > 1000 for each in (orders, lately))
+    assert told["wrong", ""].state == "refused"
+    assert told["wrong", ""].why.endswith(
+        "wrong.yaml:3: queries.one: sql: a gauge's query uses %(as_of)s; this one uses neither"
+    )
+    assert told["revenue", ""].why.startswith("not mapped: payments, ")
+    tickets = told["support", "tickets"]
+    assert (tickets.state, tickets.cost, tickets.advice) == ("failed", None, ())
+    assert re.fullmatch(
+        r'malformed: .*/support\.yaml:\d+: queries\.tickets\.sql: column "channel" does not exist; '
+        r"bellwether\.tickets: the column channel is missing; "
+        r"bellwether\.tickets: the column priority is of type int4, expected text",
+        tickets.why,
+    )
+    failed = sum(each.state == "failed" for each in found.examined)
+    every = failed + sum(each.state == "ok" for each in found.examined)
+    assert found.result == f"refused: 1 pack with a wrong file; failed: {failed} of {every} queries"
+    assert not found.missing or not {"support_tickets_open", "saas_mrr", "shop_one"} & set(found.missing)
+
+
+def test_queries_are_told_in_a_table_and_as_json() -> None:
+    index = ("create index on public.orders (created_at)",)
+    examined = (
+        Examination("wrong", "", "refused", "wrong.yaml:3: no such unit"),
+        Examination("orders", "orders", "ok", rows=2, series=1, seconds=0.0123, cost=12345.6, advice=index),
+        Examination("orders", "lately", "ok", rows=1, series=1, seconds=2.5, cost=7, advice=index),
+        Examination("orders", "soon", "failed", "denied: orders.yaml:7: no", seconds=0.001),
+        Examination("support", "", "unmapped", "not mapped: tickets"),
+    )
+    shown = Report("shop", "sql", 2.6, series=2, findings=("failed: 1 of 3 queries",), examined=examined)
+    assert report.as_table([shown], None).splitlines()[2:] == [
+        "",
+        "shop:",
+        "PACK     QUERY   ROWS  SERIES   TIME    COST  RESULT",
+        "wrong                                         refused: wrong.yaml:3: no such unit",
+        "orders   orders     2       1  12 ms  12,346  ok",
+        "orders   lately     1       1  2.5 s       7  ok",
+        "orders   soon       0       0   1 ms          denied: orders.yaml:7: no",
+        "support                                       not mapped: tickets",
+        "",
+        f"shop: {index[0]}; without it the whole table is read to find a few of its rows, by orders.orders, orders.lately",
+    ]
+    wrong, orders, *_ = json.loads(report.as_json([shown]))["collectors"][0]["queries"]
+    assert orders == {
+        "pack": "orders",
+        "query": "orders",
+        "state": "ok",
+        "why": "",
+        "rows": 2,
+        "series": 1,
+        "duration_seconds": 0.0123,
+        "cost": 12345.6,
+        "advice": list(index),
+    }
+    assert (wrong["state"], wrong["duration_seconds"], wrong["cost"]) == ("refused", None, None)
+
+
+async def test_where_nothing_is_mapped_there_is_something_to_mend(database: str) -> None:
+    found = await check(make("sql", dsn=database))
+    assert found.result == "idle: no query runs, since no view of the contract is mapped; bellwether schema prints them"
+    assert found.missing == ()
+    assert {each.state for each in found.examined} == {"unmapped"}
+
+
+async def test_wrong_files_of_packs_are_told_without_a_run(packs: dict[str, Any], server: Server) -> None:
+    collectors = [make("sql", **packs), make("postgres", dsn=server.dsn())]
+    assert [why.partition("wrong.yaml")[2] for why in refusals(collectors)] == [
+        ":3: queries.one: sql: a gauge's query uses %(as_of)s; this one uses neither"
+    ]
+
+
 REPORTS = [
     Report("node", "node", 0.0123, series=507, missing=("node_a", "node_b"), dropped={"budget": 3, "value": 1}, redacted=2),
     Report("website", "http", 2.5, findings=("tls: no TLS with the target",)),
@@ -198,6 +319,12 @@ def test_reports_as_a_table_have_a_line_each_and_then_remarks() -> None:
         "",
         "node: 2 series with a label value replaced, since it looked like personal data or a credential",
     ]
+
+
+def test_many_metrics_without_series_are_told_by_what_they_begin_with() -> None:
+    missing = (*(f"node_hwmon_{number}" for number in range(9)), "node_md_disks", "node_md_state", "pg_up")
+    lines = report.as_table([Report("node", "node", 0.01, missing=missing)], None).splitlines()
+    assert lines[-1] == "node: no series of 12 declared metrics: node_hwmon_* (9), node_md_disks, node_md_state, pg_up"
 
 
 def test_reports_in_short_are_one_line() -> None:
@@ -223,6 +350,7 @@ def test_reports_as_json_are_for_programs() -> None:
         "missing": ["node_a", "node_b"],
         "dropped": {"budget": 3, "value": 1},
         "redacted": 2,
+        "queries": [],
     }
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
-from exporter.packs.pack import Figures, Query
+from exporter.packs.pack import Amounts, Query
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Before the first row: the year 1, the earliest instant that Python and PostgreSQL both know."""
@@ -24,33 +24,33 @@ class Tally:
 
     settled_to: datetime = BEGINNING
     """Rows dated up to here are in `settled` and are not read again."""
-    settled: Figures = field(default_factory=dict)
-    exposed: Figures = field(default_factory=dict)
+    settled: Amounts = field(default_factory=dict)
+    exposed: Amounts = field(default_factory=dict)
     """The counters themselves. They never fall, even when rows are deleted or the server's clock is set back."""
 
     def border(self, as_of: datetime, allowance: timedelta) -> datetime:
         """Where the two windows of a poll meet: settling is (settled_to, border], fresh is (border, as_of]."""
         return max(self.settled_to, as_of - allowance)
 
-    def grown(self, query: Query, border: datetime, settling: Figures, fresh: Figures) -> Self:
-        """The tally after a poll that found these figures in the two windows."""
+    def grown(self, query: Query, border: datetime, settling: Amounts, fresh: Amounts) -> Self:
+        """The tally after a poll that found these amounts in the two windows."""
         settled = _summed(self.settled, settling)
         current = _zeros(query, settled.keys() | fresh.keys()) | _summed(settled, fresh)
         exposed = {key: max(value, self.exposed.get(key, value)) for key, value in (self.exposed | current).items()}
         return type(self)(border, settled, exposed)
 
 
-def _summed(one: Figures, other: Figures) -> Figures:
+def _summed(one: Amounts, other: Amounts) -> Amounts:
     return one | {key: one.get(key, 0) + value for key, value in other.items()}
 
 
-def _zeros(query: Query, seen: Iterable[tuple[object, tuple[str, ...]]]) -> Figures:
+def _zeros(query: Query, seen: Iterable[tuple[object, tuple[str, ...]]]) -> Amounts:
     """A 0 for each known value of the closed labels, with each combination of the open ones that has been seen."""
     open_labels = [index for index, name in enumerate(query.labels) if name not in query.known]
     combinations = {tuple([labels[index] for index in open_labels]) for _, labels in seen}
     if not open_labels:
         combinations = {()}
-    zeros: Figures = {}
+    zeros: Amounts = {}
     for combination in combinations:
         given = iter(combination)
         choices = [query.known[name] if name in query.known else (next(given),) for name in query.labels]

@@ -3,6 +3,7 @@
 import functools
 import importlib.resources
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -11,17 +12,10 @@ from pydantic import ValidationError
 from exporter.document import Document, Problem, unknown_key
 from exporter.errors import SettingsError
 from exporter.fields import Model
+from exporter.packs.origin import origin
 from exporter.packs.pack import Measure, Pack, Query
 
-DEFAULT = "revenue"
-"""The pack that runs unless others are chosen."""
-
 _MODELS: Mapping[int, type[Model]] = {1: Pack, 3: Query, 5: Measure}  # by the length of the place of one of their keys
-
-
-def contract() -> str:
-    """SQL that creates the contract: every view, empty, each column with its meaning."""
-    return _package().joinpath("contract.sql").read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -30,22 +24,53 @@ def shipped() -> Mapping[str, Pack]:
     return {name: load(file) for name, file in sorted(_files(_package()).items())}
 
 
-def choose(names: Sequence[str] | None, folder: Path | None) -> dict[str, Pack]:
-    """The packs so named, shipped or in the folder; without names the default and all of the folder.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The packs that are to run, and those that cannot."""
 
-    Raises `SettingsError` when a pack's file is wrong, `ValueError` when the choice is.
+    packs: Mapping[str, Pack]
+    refused: Mapping[str, str]
+    """By the pack's name: what is wrong with its file, a line for each mistake, with file and line.
+
+    A file whose name is that of a shipped pack goes by the whole of it.
     """
+
+    def same_as(self, other: "Choice") -> bool:
+        """Whether the packs say the same, wherever in their files they say it."""
+        mine, theirs = ({name: pack.model_dump() for name, pack in each.packs.items()} for each in (self, other))
+        return mine == theirs and self.refused == other.refused
+
+
+def choose(names: Sequence[str] | None, folder: Path | None) -> Choice:
+    """The packs so named, shipped or in the folder; without names all there are. Raises `ValueError` for a wrong choice."""
     if folder is not None and not folder.is_dir():
         raise ValueError(f"packs_dir: {str(folder)!r} is not a folder")
     own = {} if folder is None else _files(folder)
-    if both := own.keys() & shipped().keys():
-        raise ValueError(f"packs_dir: {own[min(both)]} has the name of a pack that Bellwether ships: rename the file")
     packs: dict[str, Pack] = {}
-    for name in (DEFAULT, *sorted(own)) if names is None else names:
+    refused: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    for name in dict.fromkeys([*shipped(), *sorted(own)] if names is None else names):
         if name not in own and name not in shipped():
             raise ValueError(f"packs: there is no pack {name!r}; there are {', '.join(sorted({*own, *shipped()}))}")
-        packs[name] = load(own[name]) if name in own else shipped()[name]
-    _refuse_shared_metrics(packs)
+        try:
+            pack = shipped()[name] if name in shipped() else load(own[name])
+            _refuse_taken(pack, owner)
+        except SettingsError as error:
+            refused[name] = str(error)
+        else:
+            packs[name] = pack
+            owner |= {metric.name: name for metric in pack.declares()}
+    for name in sorted(own.keys() & shipped().keys() & (own.keys() if names is None else set(names))):
+        refused[f"{name}.yaml"] = f"{own[name]}:1: Bellwether ships a pack of this name, and runs that: rename the file"
+    return Choice(packs, refused)
+
+
+def readers() -> Mapping[str, Sequence[str]]:
+    """The views of the contract that shipped packs read, each with those packs."""
+    packs: dict[str, list[str]] = {}
+    for name, pack in shipped().items():
+        for view in pack.reads:
+            packs.setdefault(view, []).append(name)
     return packs
 
 
@@ -59,9 +84,12 @@ def load(file: Traversable) -> Pack:
     if not isinstance(document.data, dict):
         raise document.error([Problem((), f"expected a mapping with the keys {', '.join(Pack.model_fields)}")])
     try:
-        return Pack.model_validate(document.data)
+        pack = Pack.model_validate(document.data)
     except ValidationError as error:
         raise document.error(_problems(error)) from None
+    for name, query in pack.queries.items():
+        query.stands_at(origin(document, name, query.sql, query.metrics))
+    return pack
 
 
 def _package() -> Traversable:
@@ -72,13 +100,16 @@ def _files(folder: Traversable) -> dict[str, Traversable]:
     return {file.name.removesuffix(".yaml"): file for file in folder.iterdir() if file.name.endswith(".yaml")}
 
 
-def _refuse_shared_metrics(packs: Mapping[str, Pack]) -> None:
-    owner: dict[str, str] = {}
-    for name, pack in packs.items():
-        for metric in pack.declares():
-            if metric.name in owner:
-                raise ValueError(f"packs: {owner[metric.name]} and {name} both declare {metric.name}: rename it in one")
-            owner[metric.name] = name
+def _refuse_taken(pack: Pack, owner: Mapping[str, str]) -> None:
+    """Raise `SettingsError` when a metric of the pack is another's, `owner` having packs by metric."""
+    taken = [
+        query.origin.of_metric(name, f"the pack {owner[name]} declares it, too: rename it in one")
+        for query in pack.queries.values()
+        for name in query.metrics
+        if name in owner and query.origin
+    ]
+    if taken:
+        raise SettingsError("\n".join(taken))
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:

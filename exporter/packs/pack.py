@@ -5,20 +5,26 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from exporter.errors import Malformed
-from exporter.fields import Model
-from exporter.metric import Metric
+from exporter.fields import Duration, Model
+from exporter.metric import Metric, Sample
+from exporter.packs import histogram
+from exporter.packs.origin import Origin
 from exporter.packs.statement import contract_views, one_query, placeholders
 
 SOURCE = "source"
 """The first label of every metric of a pack: the name of the collector that ran it."""
 
-Figures = dict[tuple[Metric, tuple[str, ...]], Decimal]
+Figure = Decimal | histogram.Spread
+Figures = dict[tuple[Metric, tuple[str, ...]], Figure]
 """Values by metric and label values, `source` left out; decimal, so that money added up for a year is still exact."""
+Amounts = dict[tuple[Metric, tuple[str, ...]], Decimal]
+"""Figures of counters and gauges."""
 
 
 def _metric_name(name: str) -> str:
@@ -32,23 +38,36 @@ class Measure(Model):
     """What it means, in a sentence or two that an analyst would sign."""
     unit: str = ""
     """What it counts, where the name's suffix does not say it."""
-    value: str = Field(min_length=1)
-    """The column that holds its value. Where that is NULL, there is no sample."""
+    value: str = Field(min_length=1, pattern=r'^[^"]*$')
+    """The column that holds its value. Where that is NULL, there is no sample, unless `nulls` says otherwise."""
 
 
 class Query(Model):
     """One query: each row is one label set, each measure one column of values."""
 
-    type: Literal["gauge", "counter"] = "gauge"
-    """`counter`: the query sums up what happened in the window that it is given, and Bellwether adds the windows up."""
+    type: Literal["gauge", "counter", "histogram"] = "gauge"
+    """`counter`: the query sums up what happened in the window that it is given, and Bellwether adds the windows up.
+    `histogram`: each row is one observation, and the database counts them by bucket.
+    """
     labels: tuple[str, ...] = ()
     """Columns that become labels, in this order. A row is one combination of them; NULL is refused."""
     known: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Labels with a closed set of values: any other value is refused, and counters start at 0 for each."""
+    nulls: dict[str, str | Decimal] = Field(default_factory=dict)
+    """What stands for NULL, by column: a text for a label, a number for a value."""
+    buckets: tuple[float, ...] = ()
+    """The upper bounds of a histogram's buckets, ascending; infinity is added by itself."""
+    every: Duration = 0.0
+    """How often it is asked, when it need not be at each run; its figures stay in between. Counters are asked at each."""
+    past: bool = True
+    """Whether it can be asked about the past, as `bellwether backfill` does; false where only the present is known."""
+    max_series: int = Field(default=2000, ge=1)
+    """The most series it may give; with more it fails, since part of them would be no answer."""
     metrics: Annotated[dict[Annotated[str, AfterValidator(_metric_name)], Measure], Field(min_length=1)]
     sql: Annotated[str, AfterValidator(one_query)]
 
     _declared: dict[str, Metric] = PrivateAttr(default_factory=dict)
+    _origin: Origin | None = PrivateAttr(default=None)
 
     @field_validator("labels")
     @classmethod
@@ -62,6 +81,10 @@ class Query(Model):
     def _agrees_with_itself(self) -> Self:
         if unlabelled := self.known.keys() - set(self.labels):
             raise ValueError(f"known: {min(unlabelled)!r} is not one of the labels ({', '.join(self.labels) or 'none'})")
+        if self.every and self.type == "counter":
+            raise ValueError("every: a counter is asked at each run, where it reads only what is new")
+        self._check_nulls()
+        self._check_buckets()
         for name, measure in self.metrics.items():
             if measure.value in self.labels:
                 raise ValueError(f"{name}: the column {measure.value!r} is a label, so it cannot be the value")
@@ -77,9 +100,54 @@ class Query(Model):
             )
         return self
 
+    def _check_nulls(self) -> None:
+        values = {measure.value for measure in self.metrics.values()}
+        for column, stand_in in self.nulls.items():
+            if column not in values and column not in self.labels:
+                raise ValueError(f"nulls: {column!r} is neither a label nor a value")
+            if isinstance(stand_in, str) == (column in values):
+                raise ValueError(
+                    f"nulls: {column!r} is a {'value: expected a number' if column in values else 'label: expected a text'}"
+                )
+
+    def _check_buckets(self) -> None:
+        if (self.type == "histogram") != bool(self.buckets):
+            raise ValueError("buckets: a histogram has bounds, and nothing else does")
+        if self.buckets and (len(self.metrics) > 1 or self.nulls):
+            raise ValueError("a histogram's query has one metric, and a NULL in it is no observation: it takes no nulls")
+        if any(not lower < upper for lower, upper in pairwise((*self.buckets, math.inf))):
+            raise ValueError("buckets: expected finite bounds, each above the one before it")
+
     def declares(self) -> Mapping[str, Metric]:
         """Its metrics by name."""
         return self._declared
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where its SQL stands; None unless its pack came from a file."""
+        return self._origin
+
+    def stands_at(self, origin: Origin) -> None:
+        """Say where its SQL stands."""
+        self._origin = origin
+
+    @property
+    def reads(self) -> set[str]:
+        """The views of the contract that it names."""
+        return contract_views(self.sql)
+
+    @property
+    def lead(self) -> int:
+        """How many characters of the statement stand before its SQL."""
+        return self.statement.index(self.sql)
+
+    @property
+    def statement(self) -> str:
+        """What the database is asked."""
+        if self.type != "histogram":
+            return self.sql
+        (measure,) = self.metrics.values()
+        return histogram.counted(self.sql, self.labels, measure.value, self.buckets)
 
     def parameters(self, as_of: datetime, since: datetime | None = None) -> dict[str, datetime]:
         """What to bind: the instant, and for a counter the instant at which its window opens, itself outside."""
@@ -87,24 +155,58 @@ class Query(Model):
 
     def figures(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Figures:
         """The values in a result. Raises `Malformed` when it is not the result that the pack declares."""
+        figures: Figures = self._spreads(rows) if self.type == "histogram" else {**self.amounts(columns, rows)}
+        self.refuse_flood(self.series(figures))
+        return figures
+
+    def series(self, figures: Mapping[Any, Any]) -> int:
+        """How many series figures of it make."""
+        return len(figures) * (len(self.buckets) + 3 if self.type == "histogram" else 1)
+
+    def refuse_flood(self, series: int) -> None:
+        """Raise `Malformed` when so many series, or rows, are more than it may give."""
+        if series > self.max_series:
+            raise Malformed(f"{series} series, more than the {self.max_series} of max_series: which label has so many values?")
+
+    def amounts(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Amounts:
+        """As `figures`, of a counter or gauge."""
         for column in (*self.labels, *(measure.value for measure in self.metrics.values())):
             if columns.count(column) != 1:
                 raise Malformed(f"expected one column {column!r}, got {_listed(columns)}")
         seen: set[tuple[str, ...]] = set()
-        figures: Figures = {}
+        amounts: Amounts = {}
         for row in rows:
             labels = tuple([self._label(name, row[name]) for name in self.labels])
             if labels in seen:
                 raise Malformed(f"two rows have the same {_listed(self.labels) or 'no labels'}: group by the labels")
             seen.add(labels)
             for name, measure in self.metrics.items():
-                if (value := row[measure.value]) is not None:
-                    figures[self._declared[name], labels] = self._value(measure.value, value)
-        return figures
+                value = self.nulls.get(measure.value) if row[measure.value] is None else row[measure.value]
+                if value is not None:
+                    amounts[self._declared[name], labels] = self._value(measure.value, value)
+        return amounts
+
+    def sample(self, metric: Metric, labels: tuple[str, ...], figure: Figure, source: str) -> Sample:
+        """A figure as the collector of that name shows it."""
+        named = dict(zip(metric.labels, (source, *labels), strict=True))
+        if isinstance(figure, histogram.Spread):
+            sum_ = None if self.buckets[0] < 0 else float(figure.sum)  # one that may fall is not shown
+            return metric.histogram(figure.cumulative(self.buckets), sum=sum_, count=None, **named)
+        return metric(float(figure), **named)
+
+    def _spreads(self, rows: Iterable[Mapping[str, Any]]) -> Figures:
+        found: dict[tuple[str, ...], list[tuple[int, int, Decimal]]] = {}
+        for row in rows:
+            labels = tuple([self._label(name, row[name]) for name in self.labels])
+            sum_ = self._value(histogram.SUM, row[histogram.SUM])
+            found.setdefault(labels, []).append((row[histogram.BUCKET], row[histogram.COUNT], sum_))
+        (metric,) = self._declared.values()
+        return {(metric, labels): histogram.spread(parts, self.buckets) for labels, parts in found.items()}
 
     def _label(self, name: str, value: object) -> str:
+        value = self.nulls.get(name) if value is None else value
         if value is None:
-            raise Malformed(f"the label {name!r} is NULL in a row; use coalesce({name}, 'unknown') or leave the row out")
+            raise Malformed(f"the label {name!r} is NULL in a row; say in nulls what stands for it, or leave the row out")
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if name in self.known and text not in self.known[name]:
             raise Malformed(f"the label {name!r} has a value other than {_listed(self.known[name])}")
@@ -130,7 +232,7 @@ class Pack(Model):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        read = set[str]().union(*(contract_views(query.sql) for query in self.queries.values()))
+        read = set[str]().union(*(query.reads for query in self.queries.values()))
         if read != set(self.reads):
             expected, came = (_listed(sorted(views)) or "none" for views in (read, self.reads))
             raise ValueError(f"reads: expected the views of the contract that the queries name ({expected}), got {came}")

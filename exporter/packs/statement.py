@@ -1,4 +1,4 @@
-"""What is refused of a pack's SQL when it is read: clocks, several statements, anything bound but its two instants.
+"""What is refused of a pack's SQL when it is read: clocks, settings, several statements, anything bound but its two instants.
 
 A scan, not a parser: the same packs run on relatives of PostgreSQL, whose dialects no one parser knows. What slips through is
 refused by the server: a transaction is read-only, and a statement with bound parameters may not hold a second one.
@@ -27,6 +27,7 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _CLOCK_WORD = re.compile(r"\s*(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
+_SETTING = re.compile(r"\bset_config\s*\(", re.IGNORECASE)
 _AGE = re.compile(r"\bage\s*\(", re.IGNORECASE)
 _VIEW = re.compile(r"\bbellwether\s*\.\s*(\w+)", re.IGNORECASE)
 
@@ -45,6 +46,8 @@ def one_query(sql: str) -> str:
     if len(_PLACEHOLDER.findall(sql)) != len(_PLACEHOLDER.findall(code)):
         raise ValueError("got %(as_of)s or %(since)s inside quotes or a comment, where nothing can be bound")
     _refuse_clocks(code)
+    if setting := _SETTING.search(code):
+        raise ValueError(f"got {setting[0]!r}; time zone and limits hold for the queries of all packs")
     return sql
 
 

@@ -67,7 +67,10 @@ class Podman:
         self.service: subprocess.Popen[bytes]
 
     def __call__(self, *arguments: str, succeeds: bool = True) -> str:
-        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, text=True, check=False)
+        # conmon leaves a file named oom where it was started, when a container had too little memory
+        done = subprocess.run(
+            [*self._command, *arguments], env=self._environment, cwd=self.folder, capture_output=True, text=True, check=False
+        )
         if succeeds and done.returncode != 0:
             pytest.fail(f"podman {' '.join(arguments)}: {done.stderr}")
         return done.stdout.strip()
@@ -89,7 +92,7 @@ class Podman:
 
     def serve(self) -> None:
         command = [*self._command, "system", "service", "--time=0", self.address]
-        self.service = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
+        self.service = subprocess.Popen(command, env=self._environment, cwd=self.folder, stderr=subprocess.DEVNULL)
 
     def end(self) -> None:
         self.service.terminate()

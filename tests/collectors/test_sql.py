@@ -1,100 +1,24 @@
-"""The collector `sql` against a real server: windows, counters, failures, and what it refuses."""
+"""The collector `sql` against a real server: windows, counters, histograms, and what the settings decide."""
 
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from exporter.collector import declared_in
 from exporter.collectors.sql import Sql
-from exporter.errors import Denied, Malformed, PollError, TimedOut
 from exporter.fields import Secret
+from exporter.metric import Distribution
+from exporter.packs import standing
 from exporter.packs.load import shipped
 from exporter.packs.pack import Query
-
-START = datetime(2026, 5, 1, tzinfo=UTC)
-ORDERS = """
-description: Orders of a shop.
-queries:
-  orders:
-    type: counter
-    labels: [outcome, shop]
-    known: {outcome: [paid, refused]}
-    metrics:
-      shop_orders_total: {help: Orders by outcome., value: orders}
-      shop_turnover_total: {help: Turnover of orders., unit: currency, value: turnover}
-    sql: |
-      select outcome, shop, count(*) as orders, sum(amount) as turnover
-      from orders
-      where created_at > %(since)s and created_at <= %(as_of)s
-      group by outcome, shop
-"""
-
-
-@pytest.fixture
-def shop(database: str) -> Iterator[psycopg.Connection[Any]]:
-    """An autocommit connection to a database with an empty, indexed table of orders."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(
-            "create table orders (created_at timestamptz not null default now(), outcome text, shop text, amount numeric)"
-        )
-        connection.execute("create index on orders (created_at)")
-        yield connection
-
-
-class Watch:
-    """A collector over packs written for the test, asked at instants of the test's choosing."""
-
-    def __init__(self, collector: Sql) -> None:
-        self.collector = collector
-
-    async def at(self, as_of: datetime | None) -> dict[tuple[str, ...], float]:
-        """Values by metric and labels, `source` left out."""
-        self.collector._as_of = as_of
-        return {(sample.metric.name, *sample.labels[1:]): sample.value async for sample in self.collector.collect()}
-
-
-Watching = Callable[..., Watch]
-
-
-@pytest.fixture
-async def watching(database: str, shop: psycopg.Connection[Any], tmp_path: Path) -> AsyncIterator[Watching]:
-    """Makes a `Watch` from the texts of packs, named pack0, pack1 and so on, and settings."""
-    made: list[Sql] = []
-
-    def watch(*packs: str, **settings: Any) -> Watch:
-        for number, text in enumerate(packs):
-            (tmp_path / f"pack{number}.yaml").write_text(text)
-        names = tuple(f"pack{number}" for number in range(len(packs)))
-        made.append(Sql(name="shop", dsn=Secret(database), packs=names, packs_dir=tmp_path, **settings))
-        return Watch(made[-1])
-
-    yield watch
-    for collector in made:
-        await collector.close()
-
-
-def order(shop: psycopg.Connection[Any], at: datetime, outcome: str = "paid", amount: float = 5) -> None:
-    shop.execute("insert into orders values (%s, %s, 'Lyon', %s)", (at, outcome, amount))
-
-
-def gauge(sql: str, labels: str = "", known: str = "") -> str:
-    return f"""
-description: One gauge.
-queries:
-  only:
-    labels: [{labels}]
-    known: {{{known}}}
-    metrics:
-      shop_figure: {{help: A figure., value: value}}
-    sql: |
-      {sql}
-"""
+from tests.collectors.conftest import Watching
+from tests.collectors.shop import ORDERS, START, gauge, order
 
 
 async def test_a_counter_starts_with_all_rows_and_grows_by_those_since(
@@ -188,8 +112,8 @@ async def test_a_later_poll_reads_only_the_rows_of_its_windows(shop: psycopg.Con
     shop.execute("vacuum analyze orders")
     watch = watching(ORDERS, late_by="10m")
     assert (await watch.at(START))["shop_orders_total", "paid", "Lyon"] == 20_000
-    tally = watch.collector._tallies["pack0", "orders"]
-    query = watch.collector._packs["pack0"].queries["orders"]
+    [orders] = watch.collector._standings
+    tally, query = orders.tally, orders.query
     now = START + timedelta(minutes=5)
     border = tally.border(now, timedelta(minutes=10))
     read = [rows_read(shop, query, tally.settled_to, border), rows_read(shop, query, border, now)]
@@ -208,41 +132,6 @@ def rows_read(shop: psycopg.Connection[Any], query: Query, since: datetime, as_o
         if not below:
             rows += round(node["Actual Rows"] * node["Actual Loops"]) + node.get("Rows Removed by Filter", 0)
     return rows
-
-
-async def test_a_poll_that_fails_after_the_counters_were_read_neither_loses_nor_doubles(
-    shop: psycopg.Connection[Any], watching: Watching
-) -> None:
-    breakable = gauge("select 1 / count(*) as value from breakable where %(as_of)s is not null")
-    shop.execute("create table breakable as select 1 as one")
-    watch = watching(ORDERS, breakable, late_by="1s")
-    paid = ("shop_orders_total", "paid", "Lyon")
-    order(shop, START)
-    assert (await watch.at(START + timedelta(hours=1)))[paid] == 1
-    order(shop, START + timedelta(hours=2))
-    shop.execute("delete from breakable")
-    kept = dict(watch.collector._tallies)
-    for _ in range(2):
-        with pytest.raises(Malformed) as caught:
-            await watch.at(START + timedelta(hours=3))
-        assert str(caught.value) == "pack pack1, query only: DivisionByZero (SQLSTATE 22012)"
-        assert watch.collector._tallies == kept
-    shop.execute("insert into breakable values (1)")
-    assert (await watch.at(START + timedelta(hours=4)))[paid] == 2
-
-
-async def test_a_poll_that_fails_between_the_two_windows_of_a_counter_neither_loses_nor_doubles(
-    shop: psycopg.Connection[Any], watching: Watching
-) -> None:
-    watch = watching(ORDERS.replace("sum(amount)", "sum(10 / amount)"), late_by="60s")
-    turnover = ("shop_turnover_total", "paid", "Lyon")
-    order(shop, START, amount=2)
-    assert (await watch.at(START))[turnover] == 5
-    order(shop, START + timedelta(minutes=5), amount=0)  # only the window of fresh rows fails
-    with pytest.raises(Malformed, match="pack pack0, query orders: DivisionByZero"):
-        await watch.at(START + timedelta(minutes=5))
-    shop.execute("update orders set amount = 10 where amount = 0")
-    assert (await watch.at(START + timedelta(minutes=5)))[turnover] == 6
 
 
 async def test_a_counter_never_falls(shop: psycopg.Connection[Any], watching: Watching) -> None:
@@ -266,64 +155,6 @@ async def test_the_clock_is_the_servers(shop: psycopg.Connection[Any], watching:
     assert 0 < elapsed < row[0]
 
 
-@pytest.mark.parametrize(
-    ("pack", "error", "message"),
-    [
-        (
-            gauge(
-                "with gone as (delete from orders returning 1) select count(*) as value from gone where %(as_of)s is not null"
-            ),
-            Denied,
-            "cannot execute SELECT in a read-only transaction",
-        ),
-        (
-            gauge("select 1 as value from pg_sleep(60) where %(as_of)s is not null"),
-            TimedOut,
-            "canceling statement due to statement timeout",
-        ),
-        (gauge("select %(as_of)s as value"), Malformed, "the column 'value' holds a datetime, not a number"),
-        (gauge("select 1 as amount, %(as_of)s as at"), Malformed, "expected one column 'value', got amount, at"),
-        (
-            gauge("select 1 as value from orders where created_at = %(as_of)s", "city"),
-            Malformed,
-            "expected one column 'city', got value",
-        ),
-        (gauge("select 'NaN'::float as value, %(as_of)s"), Malformed, "the column 'value' holds nan, not a finite number"),
-        (
-            gauge("select 1 as value, null as city, %(as_of)s", "city"),
-            Malformed,
-            "the label 'city' is NULL in a row; use coalesce(city, 'unknown') or leave the row out",
-        ),
-        (
-            gauge("select 1 as value, 'Nice' as city, %(as_of)s", "city", "city: [Lyon, Paris]"),
-            Malformed,
-            "the label 'city' has a value other than Lyon, Paris",
-        ),
-        (
-            gauge("select 1 as value, 'Lyon' as city, %(as_of)s from generate_series(1, 2)", "city"),
-            Malformed,
-            "two rows have the same city: group by the labels",
-        ),
-        (gauge("select 1 as value from absent where %(as_of)s is not null"), Malformed, 'relation "absent" does not exist'),
-    ],
-)
-async def test_what_a_query_may_not_give(
-    shop: psycopg.Connection[Any], pack: str, error: type[PollError], message: str, watching: Watching
-) -> None:
-    order(shop, START)
-    watch = watching(pack, statement_timeout="200ms")
-    with pytest.raises(error) as caught:
-        await watch.at(START)
-    assert str(caught.value) == f"pack pack0, query only: {message}"
-    assert shop.execute("select count(*) from orders").fetchone() == (1,)
-
-
-async def test_a_counters_window_may_not_be_negative(shop: psycopg.Connection[Any], watching: Watching) -> None:
-    order(shop, START, amount=-1)
-    with pytest.raises(Malformed, match="the column 'turnover' of a counter is negative; a counter only grows"):
-        await watching(ORDERS).at(START)
-
-
 async def test_no_value_is_no_sample_and_a_label_is_text(watching: Watching) -> None:
     watch = watching(
         gauge(
@@ -342,13 +173,70 @@ async def test_the_server_refuses_a_second_statement(shop: psycopg.Connection[An
 
 async def test_the_settings_decide_the_metrics(database: str, tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(gauge("select 1 as value, %(as_of)s"))
-    of_revenue = [metric.name for metric in shipped()["revenue"].declares()]
+    of_packs = [metric.name for metric in declared_in(standing)]
+    shipped_ones = [metric.name for pack in shipped().values() for metric in pack.declares()]
 
     def declared(**settings: Any) -> list[str]:
         return [metric.name for metric in Sql(dsn=Secret(database), **settings).declares()]
 
-    assert declared() == of_revenue
-    assert declared(packs_dir=tmp_path) == [*of_revenue, "shop_figure"]
-    assert declared(packs_dir=tmp_path, packs=["shop"]) == ["shop_figure"]
-    assert [metric.name for metric in Sql.declares_always()] == of_revenue
+    assert declared() == declared(packs="all") == [*shipped_ones, *of_packs]
+    assert declared(packs_dir=tmp_path) == [*shipped_ones, "shop_figure", *of_packs]
+    assert declared(packs_dir=tmp_path, packs=["shop"]) == ["shop_figure", *of_packs]
+    assert [metric.name for metric in Sql.declares_always()] == [*shipped_ones, *of_packs]
     assert {metric.labels[0] for metric in Sql.declares_always()} == {"source"}
+
+
+AGES = """
+description: Ages of orders.
+queries:
+  ages:
+    type: histogram
+    labels: [shop]
+    buckets: [0.5, 60, 3600]
+    metrics:
+      shop_order_age_seconds: {help: Age of orders., value: age}
+    sql: |
+      select shop, extract(epoch from %(as_of)s - created_at) as age from orders where created_at <= %(as_of)s
+"""
+
+
+async def test_a_histogram_counts_what_is_there_now_by_bucket(shop: psycopg.Connection[Any], watching: Watching) -> None:
+    watch = watching(AGES)
+    for age in (0, 0.5, 0.6, 60, 61, 4000, 5000):
+        order(shop, START - timedelta(seconds=age))
+    [(labels, value)] = (await watch.at(START)).items()
+    assert labels == ("shop_order_age_seconds", "Lyon")
+    assert isinstance(value, Distribution)
+    assert value.parts == (
+        ("_bucket", 0.5, 2),  # a bound belongs to its bucket
+        ("_bucket", 60, 4),
+        ("_bucket", 3600, 5),
+        ("_bucket", float("inf"), 7),
+        ("_sum", None, 9122.1),
+        ("_count", None, 7),
+    )
+
+
+async def test_a_histogram_of_nothing_is_nothing(shop: psycopg.Connection[Any], watching: Watching) -> None:
+    order(shop, START + timedelta(days=1))
+    assert await watching(AGES).at(START) == {}
+
+
+async def test_what_stands_for_null_is_the_packs_choice(shop: psycopg.Connection[Any], watching: Watching) -> None:
+    shop.execute("insert into orders values (%s, null, 'Lyon', null)", (START,))
+    text = gauge("select outcome, amount as value from orders where %(as_of)s >= created_at", "outcome")
+    watch = watching(text)
+    assert await watch.at(START) == {}
+    assert "the label 'outcome' is NULL in a row; say in nulls what stands for it" in watch.failing[0]
+    named = text.replace("    metrics:", "    nulls: {outcome: unknown}\n    metrics:")
+    assert await watching(named).at(START) == {}
+    zero = text.replace("    metrics:", "    nulls: {outcome: unknown, value: 0}\n    metrics:")
+    assert await watching(zero).at(START) == {("shop_figure", "unknown"): 0}
+
+
+async def test_a_step_of_a_query_may_use_as_much_memory_as_is_set(shop: psycopg.Connection[Any], watching: Watching) -> None:
+    text = gauge("select pg_size_bytes(current_setting('work_mem')) as value where %(as_of)s is not null")
+    assert await watching(text).at(START) == {("shop_figure",): 64 * 2**20}
+    assert await watching(text, work_mem="5MB").at(START) == {("shop_figure",): 5 * 2**20}
+    [(default,)] = shop.execute("select pg_size_bytes(current_setting('work_mem'))").fetchall()
+    assert await watching(text, work_mem="").at(START) == {("shop_figure",): default}

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.errors import SettingsError
 from exporter.packs.load import choose, load, shipped
+from exporter.packs.pack import Query
 
 GOOD = """\
 description: Orders of a shop.
@@ -61,9 +62,25 @@ def test_a_metric_is_declared_as_its_pack_says(tmp_path: Path) -> None:
         ("value: orders", "valeu: orders",
          ("8: queries.orders.metrics.shop_orders_total.value: a value is required\n"
           "shop.yaml:10: queries.orders.metrics.shop_orders_total.valeu: unknown key; did you mean value?")),
-        ("type: counter", "type: histogram", "4: queries.orders.type: 'histogram': expected 'gauge' or 'counter'"),
-        ("    type: counter\n", "    every: 1h\n    type: counter\n",
-         "4: queries.orders.every: unknown key; expected one of known, labels, metrics, sql, type"),
+        ("type: counter", "type: heatmap", "4: queries.orders.type: 'heatmap': expected 'gauge', 'counter' or 'histogram'"),
+        ("type: counter", "type: histogram", "3: queries.orders: buckets: a histogram has bounds, and nothing else does"),
+        ("    type: counter\n", "    type: counter\n    buckets: [1]\n",
+         "3: queries.orders: buckets: a histogram has bounds, and nothing else does"),
+        ("    labels:", "    nulls: {refund: 0}\n    labels:",
+         "3: queries.orders: nulls: 'refund' is neither a label nor a value"),
+        ("    labels:", "    nulls: {orders: none}\n    labels:",
+         "3: queries.orders: nulls: 'orders' is a value: expected a number"),
+        ("    labels:", "    nulls: {outcome: 0}\n    labels:",
+         "3: queries.orders: nulls: 'outcome' is a label: expected a text"),
+        ("    type: counter\n", "    when: 1h\n    type: counter\n",
+         ("4: queries.orders.when: unknown key; expected one of "
+          + ", ".join(sorted(Query.model_fields)))),
+        ("    type: counter\n", "    type: counter\n    every: 1h\n",
+         "3: queries.orders: every: a counter is asked at each run, where it reads only what is new"),
+        ("    type: counter\n", "    type: counter\n    every: soon\n",
+         "5: queries.orders.every: expected a duration such as 15s, 5m or 1h30m"),
+        ("    type: counter\n", "    type: counter\n    max_series: 0\n",
+         "5: queries.orders.max_series: 0: expected greater than or equal to 1"),
         ("queries:", "if: false\nqueries:", "2: if: unknown key; expected one of description, queries, reads"),
         ("labels: [outcome]", "labels: [outcome, no]", "5: queries.orders.labels[1]: False: expected a valid string"),
         ("labels: [outcome]", "labels: [outcome, source]",
@@ -108,6 +125,36 @@ def test_a_gauge_has_no_window(tmp_path: Path) -> None:
     assert refusal(tmp_path, text) == expected
 
 
+HISTOGRAM = """\
+description: Ages.
+queries:
+  ages:
+    type: histogram
+    buckets: [1, 10]
+    metrics:
+      shop_order_age_seconds: {help: Age of open orders., value: age}
+    sql: select 5 as age where %(as_of)s is not null
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[1, 10]", "[10, 1]", "buckets: expected finite bounds, each above the one before it"),
+        ("[1, 10]", "[1, .inf]", "buckets: expected finite bounds, each above the one before it"),
+        ("[1, 10]", "[1]\n    nulls: {age: 0}",
+         "a histogram's query has one metric, and a NULL in it is no observation: it takes no nulls"),
+        ("    sql", "      shop_more_seconds: {help: More., value: more}\n    sql",
+         "a histogram's query has one metric, and a NULL in it is no observation: it takes no nulls"),
+        ("shop_order_age_seconds", "shop_orders_total",
+         "shop_orders_total is a histogram: a counter's name ends in _total, and no other's does"),
+        ("%(as_of)s", "%(since)s", "sql: a histogram's query uses %(as_of)s; this one uses %(since)s"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_histogram_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert refusal(tmp_path, HISTOGRAM.replace(old, new, 1)) == f"shop.yaml:3: queries.ages: {message}"
+
+
 def test_two_queries_may_not_declare_one_metric(tmp_path: Path) -> None:
     second = GOOD[GOOD.index("  orders:") :].replace("  orders:", "  again:", 1)
     assert refusal(tmp_path, GOOD + second) == "shop.yaml:1: queries: shop_orders_total is declared by two queries"
@@ -125,31 +172,72 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_example_of_the_page_is_a_pack(tmp_path: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "writing-a-pack.md"
-    _, example = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "orders.yaml").write_text(example)
-    names = [metric.name for metric in choose(["orders"], tmp_path)["orders"].declares()]
-    assert names == ["shop_orders_waiting", "shop_oldest_order_seconds", "shop_orders_total", "shop_turnover_total"]
+    _, example, histogram, hourly = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "orders.yaml").write_text(f"{example}\n{histogram}\n{hourly}")
+    names = [metric.name for metric in choose(["orders"], tmp_path).packs["orders"].declares()]
+    assert names == [
+        "shop_orders_waiting",
+        "shop_oldest_order_seconds",
+        "shop_orders_total",
+        "shop_turnover_total",
+        "shop_waiting_order_age_seconds",
+        "shop_returning_customers_ratio",
+    ]
 
 
-def test_packs_are_chosen_by_name_or_all_of_the_folder_with_the_default(tmp_path: Path) -> None:
-    assert list(choose(None, None)) == ["revenue"]
+def test_packs_are_chosen_by_name_or_all_there_are(tmp_path: Path) -> None:
+    assert list(choose(None, None).packs) == list(shipped())
     (tmp_path / "shop.yaml").write_text(GOOD)
     (tmp_path / "notes.txt").write_text("not a pack")
-    assert list(choose(None, tmp_path)) == ["revenue", "shop"]
-    assert list(choose(["shop"], tmp_path)) == ["shop"]
-    assert choose(["revenue"], tmp_path)["revenue"] is shipped()["revenue"]  # one declaration, however many collectors
+    assert list(choose(None, tmp_path).packs) == [*shipped(), "shop"]
+    assert list(choose(["shop", "shop"], tmp_path).packs) == ["shop"]
+    assert choose(["revenue"], tmp_path).packs["revenue"] is shipped()["revenue"]  # one declaration, however many collectors
 
 
 def test_a_choice_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(GOOD)
-    (tmp_path / "store.yaml").write_text(GOOD)
     missing = tmp_path / "absent"
-    with pytest.raises(ValueError, match="packs: there is no pack 'shpo'; there are revenue, shop, store"):
+    with pytest.raises(ValueError, match=r"packs: there is no pack 'shpo'; there are .*revenue, .*shop"):
         choose(["shpo"], tmp_path)
-    with pytest.raises(ValueError, match="packs: shop and store both declare shop_orders_total: rename it in one"):
-        choose(["shop", "store"], tmp_path)
     with pytest.raises(ValueError, match=f"packs_dir: '{missing}' is not a folder"):
         choose(None, missing)
-    (tmp_path / "revenue.yaml").write_text(GOOD)
-    with pytest.raises(ValueError, match=r"revenue\.yaml has the name of a pack that Bellwether ships: rename the file"):
-        choose(["shop"], tmp_path)
+
+
+def test_a_wrong_file_is_refused_and_the_others_are_chosen(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(GOOD)
+    (tmp_path / "store.yaml").write_text(GOOD)
+    (tmp_path / "support.yaml").write_text(GOOD)
+    (tmp_path / "wrong.yaml").write_text(GOOD.replace("group by", "; group by"))
+    choice = choose(["wrong", "shop", "store", "support"], tmp_path)
+    assert list(choice.packs) == ["shop", "support"]
+    assert choice.packs["support"] is shipped()["support"]
+    assert {name: why.replace(f"{tmp_path}/", "") for name, why in choice.refused.items()} == {
+        "wrong": "wrong.yaml:11: queries.orders.sql: expected one statement, got a semicolon inside it",
+        "store": "store.yaml:8: queries.orders.metrics.shop_orders_total: the pack shop declares it, too: rename it in one",
+        "support.yaml": "support.yaml:1: Bellwether ships a pack of this name, and runs that: rename the file",
+    }
+    assert choose(["shop"], tmp_path).refused == {}  # what is not chosen does not matter
+
+
+@pytest.mark.parametrize(
+    ("sql", "lines"),
+    [
+        ("|\n      select 1\n      from here\n      where %(as_of)s is not null", [9, 10, 11]),
+        ("|\n\n      select 1\n      where %(as_of)s > %(as_of)s\n        and 1 = 100 %% 7", [10, 11, 12]),
+        ("select 1 where %(as_of)s is not null", [8]),
+        ("select 1\n      where %(as_of)s is not null", [8, 8]),  # folded: lines of the file are no lines of SQL
+    ],
+)
+def test_a_place_in_the_sql_is_a_line_of_the_file(tmp_path: Path, sql: str, lines: list[int]) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        "description: One.\nqueries:\n  one:\n    metrics:\n      shop_one:\n        help: One.\n"
+        f"        value: one\n    sql: {sql}\n"
+    )
+    query = load(file).queries["one"]
+    asked = query.sql.replace("%(as_of)s", "$1").replace("%%", "%")  # what the database gets
+    assert query.origin is not None
+    begins = [0, *(match.end() for match in re.finditer(r"\n", asked))] if len(set(lines)) > 1 else [0, len(asked) - 1]
+    told = [query.origin.message("no", query.sql, begin + 1) for begin in begins]
+    assert told == [f"{file}:{line}: queries.one.sql: no" for line in (lines if len(lines) > 1 else lines * 2)]
+    assert query.origin.message("no") == f"{file}:8: queries.one.sql: no"

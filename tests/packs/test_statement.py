@@ -52,6 +52,10 @@ def test_a_last_semicolon_is_left_out() -> None:
         ("select timeofday()", "got 'timeofday('; a pack's only clock is %(as_of)s"),
         ("select current_date", "got 'current_date'; a pack's only clock is %(as_of)s"),
         ("select current_timestamp(0)", "got 'current_timestamp'; a pack's only clock is %(as_of)s"),
+        (
+            "select set_config('TimeZone', 'UTC', true)",
+            "got 'set_config('; time zone and limits hold for the queries of all packs",
+        ),
         ("select localtime", "got 'localtime'; a pack's only clock is %(as_of)s"),
         ("select LocalTimestamp", "got 'LocalTimestamp'; a pack's only clock is %(as_of)s"),
         ("select date 'today'", "got the text 'today', which PostgreSQL reads as the time of day; use %(as_of)s"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from exporter.packs.counter import BEGINNING, Tally
-from exporter.packs.pack import Figures, Measure, Query
+from exporter.packs.pack import Amounts, Measure, Query
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -23,7 +23,7 @@ def query() -> Query:
     )
 
 
-def turnover(query: Query, amount: str, currency: str = "EUR") -> Figures:
+def turnover(query: Query, amount: str, currency: str = "EUR") -> Amounts:
     return {(query.declares()["shop_turnover_total"], (currency, "paid", "new")): Decimal(amount)}
 
 

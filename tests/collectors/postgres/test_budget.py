@@ -11,7 +11,7 @@ from exporter.collector import Secret
 from exporter.collectors.postgres import PostgresServer
 from exporter.collectors.sql import Sql
 from exporter.demo.database import Server
-from exporter.packs.load import contract
+from exporter.packs.contract import as_sql
 from tests.collectors.postgres.asking import OF_THE_COLLECTOR, collector, databases, down, figures, rows, told
 
 
@@ -33,7 +33,7 @@ async def all_samples(made: PostgresServer | Sql) -> int:
 @pytest.mark.parametrize("budget", [1, 2, 3])
 async def test_collectors_of_one_server_together_stay_within_the_budget(server: Server, database: str, budget: int) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(contract().encode())
+        connection.execute(as_sql().encode())
     seen: set[int] = set()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(databases(server, *(f"budget_{number}" for number in range(5))))

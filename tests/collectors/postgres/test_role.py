@@ -9,7 +9,7 @@ from psycopg import errors
 
 from exporter.collectors.postgres.views import QUERIES
 from exporter.demo.database import Server
-from exporter.packs.load import contract
+from exporter.packs.contract import as_sql
 from tests.collectors.postgres.asking import PASSWORD, as_role, execute, obstacle, read, reasons
 
 SCRIPT = files("exporter.collectors.postgres").joinpath("monitoring_role.sql").read_text(encoding="utf-8")
@@ -26,10 +26,10 @@ def own() -> Iterator[Server]:
             "analyze customers",
         )
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
-            connection.execute(contract().encode())
+            connection.execute(as_sql().encode())
             connection.execute(
                 "create or replace view bellwether.accounts as "
-                "select name as account_id, now() as created_at, 'DE'::text as country from customers"
+                "select name as account_id, now() as created_at, 'DE'::text as country, null::text as channel from customers"
             )
             for _ in range(2):
                 connection.execute(SCRIPT.encode())
