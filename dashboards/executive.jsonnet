@@ -69,7 +69,7 @@ function(lib)
           good='neither',
           description=|||
             Customers by the state of their subscription: trialing, active or churned. Active should rise, and trials are what
-            it rises from; churned only ever grows, so look at its slope.
+            it rises from; churned grows while few come back, so look at its slope.
           |||,
           colours={ active: 'ok', trialing: 'accent', churned: 'neutral' },
         ),

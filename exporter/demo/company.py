@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import astuple
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import LiteralString, Self
 
 import psycopg
 from psycopg import sql
 
+from exporter.demo import chapters
 from exporter.demo.database import Server
 from exporter.demo.life import INCIDENTS, Life
 from exporter.demo.story import Story, Subscription, tell
@@ -19,6 +20,8 @@ from exporter.errors import DemoError
 
 _SCHEMA = Path(__file__).with_name("company.sql")
 _APPLICATION, _MONITOR = "shop", "bellwether"
+_DAYS_AHEAD = 14
+"""How far the chapters are told beyond now; what lies ahead is not seen until its time comes."""
 
 
 def _now() -> datetime:
@@ -29,7 +32,8 @@ class Company:
     """A company on a server: `async with Company(server) as company`. Its days go on inside the block (see `Life`).
 
     It takes a database and two roles there, `shop` for its application and `bellwether` to watch it, and drops them in the
-    end. `living=False` leaves it as the story told it; then `life.go_on()` moves it. Raises `DemoError`.
+    end. `living=False` leaves it as the story told it; then `life.go_on()` moves it. `told` are the chapters beside the story:
+    all, unless given. Raises `DemoError`.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class Company:
         clock: Callable[[], datetime] = _now,
         database: str = "company",
         living: bool = True,
+        told: Collection[str] | None = None,
     ) -> None:
         self._server, self._seed, self._clock, self._database, self._living = server, seed, clock, database, living
+        self._told = chapters.chapters().keys() if told is None else told
         self._passwords = {role: secrets.token_urlsafe(24) for role in (_APPLICATION, _MONITOR)}
         self._cleanup = contextlib.AsyncExitStack()
 
@@ -53,6 +59,7 @@ class Company:
             async with await psycopg.AsyncConnection.connect(self.application_dsn) as connection:
                 await connection.execute(_SCHEMA.read_bytes())
                 await _load(connection, self.story)
+                await _load_chapters(connection, self.story, self._seed, self._told)
             async with await psycopg.AsyncConnection.connect(self.admin_dsn) as connection:
                 await _grant(connection)
             self.life = Life(self.application_dsn, self._seed, self._clock)
@@ -128,6 +135,14 @@ async def _load(connection: psycopg.AsyncConnection, story: Story) -> None:
     await _copy(connection, "subscriptions", ((*astuple(row), _status(row, story.until)) for row in story.subscriptions))
     await _copy(connection, "payments", map(astuple, story.payments))
     await _copy(connection, "known_incidents", INCIDENTS.items())
+
+
+async def _load_chapters(connection: psycopg.AsyncConnection, story: Story, seed: int, names: Collection[str]) -> None:
+    for name in names:
+        await connection.execute(chapters.schema(name))
+    days = (story.until - story.begins_at) // timedelta(days=1) + 1 + _DAYS_AHEAD
+    for table, rows in chapters.tell(story, seed, story.begins_at, days, names).items():
+        await _copy(connection, table, rows)
 
 
 def _status(subscription: Subscription, at: datetime) -> str:

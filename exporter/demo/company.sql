@@ -6,14 +6,18 @@ create schema shop;
 create table shop.accounts (
   id text primary key,
   opened_at timestamptz not null default now(),
-  country_code char(2) not null
+  country_code char(2) not null,
+  came_through text
 );
 
 create table shop.users (
   id text primary key,
   account_id text not null references shop.accounts,
-  joined_at timestamptz not null default now()
+  joined_at timestamptz not null default now(),
+  deleted_at timestamptz
 );
+create index on shop.users (account_id);
+create index on shop.users (joined_at);
 
 create table shop.subscriptions (
   id text not null,
@@ -29,6 +33,10 @@ create table shop.subscriptions (
   primary key (id, starts_at)
 );
 create index on shop.subscriptions (status);
+create index on shop.subscriptions (account_id);
+create index on shop.subscriptions (starts_at);
+create index on shop.subscriptions (trial_until);
+create index on shop.subscriptions (ends_at);
 
 create table shop.payments (
   id text primary key,
@@ -37,7 +45,9 @@ create table shop.payments (
   kind text not null check (kind in ('subscription', 'top_up')),
   amount_cents int not null,
   currency text not null,
-  error_code text
+  error_code text,
+  provider text not null,
+  fee_cents int not null
 );
 create index on shop.payments (attempted_at);
 
@@ -57,11 +67,11 @@ comment on table shop.incidents is
 create schema bellwether;
 
 create view bellwether.accounts as
-select id as account_id, opened_at as created_at, country_code::text as country
+select id as account_id, opened_at as created_at, country_code::text as country, came_through as channel
 from shop.accounts;
 
 create view bellwether.users as
-select id as user_id, account_id, joined_at as created_at
+select id as user_id, account_id, joined_at as created_at, deleted_at
 from shop.users;
 
 create view bellwether.subscriptions as
@@ -83,5 +93,7 @@ select id as payment_id,
        amount_cents / 100.0 as amount,
        currency,
        case when error_code is null then 'succeeded' else 'failed' end as outcome,
-       error_code as failure_reason
+       error_code as failure_reason,
+       provider,
+       fee_cents / 100.0 as fee
 from shop.payments;

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import datetime
 from typing import NamedTuple
 
@@ -94,9 +95,9 @@ class Life:
     async def _sign_up(self, cursor: Cursor, now: datetime) -> None:
         account = story.new_account(self._random, now)
         trial = story.new_trial(self._random, account)
-        await cursor.execute("insert into shop.accounts values (%s, %s, %s)", [account.account_id, now, account.country])
+        await cursor.execute("insert into shop.accounts values (%s, %s, %s, %s)", astuple(account))
         user = [story.new_id(self._random, "user"), account.account_id, now]
-        await cursor.execute("insert into shop.users values (%s, %s, %s)", user)
+        await cursor.execute("insert into shop.users values (%s, %s, %s, null)", user)
         await cursor.execute(
             "insert into shop.subscriptions values (%s, %s, %s, %s, %s, %s, %s, %s, null, 'trialing')",
             [trial.subscription_id, trial.account_id, trial.plan, trial.currency, trial.cents, trial.interval_months, now,
@@ -143,9 +144,10 @@ class Life:
         reason = story.failure_reason(self._random)
         if self._outage:
             reason = "provider_unavailable" if self._random.random() < _OUTAGE_FAILS else None
+        taken = story.provider_and_fee(payer.account_id, cents, reason)
         await cursor.execute(
-            "insert into shop.payments values (%s, %s, %s, %s, %s, %s, %s)",
-            [story.new_id(self._random, "pay"), payer.account_id, now, kind, cents, payer.currency, reason],
+            "insert into shop.payments values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [story.new_id(self._random, "pay"), payer.account_id, now, kind, cents, payer.currency, reason, *taken],
         )
         return reason is None
 

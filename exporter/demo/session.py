@@ -10,6 +10,7 @@ from prometheus_client.samples import Sample
 
 from exporter.app import App
 from exporter.collector import kinds, load_kinds
+from exporter.demo.chapters import activity
 from exporter.demo.company import Company
 from exporter.demo.database import Server
 from exporter.demo.website import Website
@@ -37,11 +38,13 @@ def _settings(dsn: str, site: str) -> Settings:
     """What the demo watches: the same collectors, on the same settings, as a user's own file would name."""
     load_kinds()
     kind = kinds()
+    sign_up = {"name": "sign-up", "steps": activity.SIGN_UP, "by": "visitor"}
     return Settings(
         collectors=(
             kind["node"].model_validate({}),
             kind["postgres"].model_validate({"dsn": dsn, "instance": "demo", "every": "15s"}),
-            kind["sql"].model_validate({"dsn": dsn, "packs": ["revenue"], "every": "15s"}),
+            kind["sql"].model_validate({"dsn": dsn, "every": "15s"}),
+            kind["funnel"].model_validate({"dsn": dsn, "funnels": [sign_up]}),
             kind["http"].model_validate({"name": "website", "target": f"{site}/healthz", "every": "15s"}),
         )
     )

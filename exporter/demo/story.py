@@ -19,12 +19,20 @@ CURRENCIES = {
     "US": "usd", "GB": "usd", "CA": "usd", "AU": "usd", "DE": "eur", "FR": "eur", "NL": "eur", "ES": "eur", "AT": "eur",
 }  # fmt: skip
 _COUNTRY_WEIGHTS = (34, 12, 7, 5, 16, 10, 7, 6, 3)
+CHANNELS = {"organic": 38, "paid_search": 22, "paid_social": 14, "referral": 13, "partner": 7, None: 6}
+"""Through which channel accounts come, by weight; of some it is not known."""
+FEES = {"stripe": (0.029, 30), "paypal": (0.0349, 49)}
+"""What each provider keeps of a payment: a share, and cents on top."""
+_PAYPAL = 0.18  # share of accounts that pay through it
 FAILURE_REASONS = ("insufficient_funds", "card_declined", "expired_card")
 _REASON_WEIGHTS = (45, 40, 15)
 _FAILS, _FAILS_AGAIN = 0.034, 0.35  # chance that a charge fails, and that its retry does: together 4 % of attempts
 _RETRIES = (timedelta(), timedelta(days=1), timedelta(days=3), timedelta(days=6))  # after the due date; then it is over
 _TOP_UPS = 1.2  # credits bought per customer and month, beside the subscription
 _TOP_UP_CENTS = (500, 1000, 2000, 5000)
+_COMES_BACK, _AWAY_DAYS = 0.5, 40.0  # share of lost customers who return, and after how long on average
+_SEAT_DAYS = 1400.0  # how long a user stays on average while the account does
+_ERASED, _ERASED_DAYS = 0.35, 25.0  # share of users deleted after their account has left, and how long after it
 _FIRST_DAY, _LAST_DAY = 1.1, 3.9  # sign-ups a day when history begins and when it ends
 _WEEKDAYS = (1.15, 1.25, 1.2, 1.1, 0.9, 0.45, 0.4)  # sign-ups by day of the week, Monday first
 _MONTHS = (1.05, 1.0, 1.05, 1.0, 1.0, 0.95, 0.9, 0.8, 1.1, 1.1, 1.05, 0.8)  # and by month
@@ -50,7 +58,7 @@ PLANS = {
     "scale": Plan({"usd": 29900, "eur": 27900}, 10, 0.012, (10, 60)),
 }
 _YEARLY_CHURN = 0.15  # share of customers lost at a yearly renewal
-_UPGRADE, _DOWNGRADE = 0.03, 0.008  # share of customers who change plan at a renewal
+_UPGRADE, _DOWNGRADE = 0.035, 0.02  # share of customers who change plan at a renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Account:
     account_id: str
     created_at: datetime
     country: str
+    channel: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +74,15 @@ class User:
     user_id: str
     account_id: str
     created_at: datetime
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A stretch of unchanged price. A change of plan ends it and begins the next, of the same id, at the same instant."""
+    """A stretch of unchanged price. A change of plan ends it and begins the next, of the same id, at the same instant.
+
+    A customer who left and comes back has a subscription of a new id, without a trial.
+    """
 
     subscription_id: str
     account_id: str
@@ -95,6 +108,9 @@ class Payment:
     cents: int
     currency: str
     failure_reason: str | None
+    provider: str
+    fee_cents: int
+    """What the provider keeps of it: nothing of what failed."""
 
     @property
     def outcome(self) -> str:
@@ -146,8 +162,9 @@ def new_id(random: Random, prefix: str) -> str:
 
 
 def new_account(random: Random, created_at: datetime) -> Account:
-    country = random.choices(list(CURRENCIES), _COUNTRY_WEIGHTS)[0]
-    return Account(new_id(random, "acct"), created_at, country)
+    [country] = random.choices(list(CURRENCIES), _COUNTRY_WEIGHTS)
+    [channel] = random.choices(list(CHANNELS), list(CHANNELS.values()))
+    return Account(new_id(random, "acct"), created_at, country, channel)
 
 
 def new_trial(random: Random, account: Account) -> Subscription:
@@ -161,6 +178,13 @@ def new_trial(random: Random, account: Account) -> Subscription:
 
 def top_up_cents(random: Random) -> int:
     return random.choice(_TOP_UP_CENTS)
+
+
+def provider_and_fee(account_id: str, cents: int, reason: str | None) -> tuple[str, int]:
+    """Who takes a payment, always the same for an account, and the cents that he keeps: none when it fails."""
+    provider = "paypal" if stream(0, "provider", account_id).random() < _PAYPAL else "stripe"
+    share, fixed = FEES[provider]
+    return provider, round(cents * share) + fixed if reason is None else 0
 
 
 def failure_reason(random: Random, chance: float = _FAILS) -> str | None:
@@ -186,7 +210,7 @@ def months_later(instant: datetime, months: int) -> datetime:
 
 
 class _Life:
-    """One account from its sign-up on: the trial, then renewal after renewal until it leaves or the story ends."""
+    """One account from its sign-up on: the trial, then renewal after renewal until it leaves, comes back, or the story ends."""
 
     def __init__(self, random: Random, account: Account, until: datetime) -> None:
         self._random, self._account, self._until = random, account, until
@@ -194,24 +218,38 @@ class _Life:
         self.payments: list[Payment] = []
         trial_ends_at = account.created_at + TRIAL
         if random.random() < CONVERSION:
-            self._renew_from(trial_ends_at)
+            left_at = self._renew_from(trial_ends_at)
+            while left_at is not None:
+                left_at = self._come_back(left_at)
         else:
             self._end(min(trial_ends_at, account.created_at + timedelta(days=random.uniform(3, 20))))
 
-    def _renew_from(self, first: datetime) -> None:
-        months = self.subscriptions[0].interval_months
+    def _come_back(self, left_at: datetime) -> datetime | None:
+        """Subscribe again some time after having left, by chance. When it left again; None when it did not."""
+        chance, days = self._random.random(), self._random.expovariate(1 / _AWAY_DAYS)
+        at = left_at + timedelta(days=1 + days)
+        if chance >= _COMES_BACK or at > self._until:
+            return None
+        again, new = replace(self.subscriptions[-1], trial_ends_at=None, ended_at=None), new_id(self._random, "sub")
+        self.subscriptions.append(replace(again, subscription_id=new, started_at=at))
+        return self._renew_from(at)
+
+    def _renew_from(self, first: datetime) -> datetime | None:
+        """Renew from the first due date on. When it left; None when it did not."""
+        months = self.subscriptions[-1].interval_months
         due, renewals = first, 0
         while due <= self._until:
             if renewals and not self._stays(due):
                 self._end(due)
-                return
+                return due
             paid_at = self._charge(due)
             if paid_at is None:
-                return
+                return due + _RETRIES[-1]
             renewals += 1
             following = months_later(first, renewals * months)
             self._buy_top_ups(paid_at, following, _TOP_UPS * months)
             due = following
+        return None
 
     def _stays(self, due: datetime) -> bool:
         """Whether the customer renews. If so it may be with another plan."""
@@ -248,7 +286,8 @@ class _Life:
 
     def _pay(self, at: datetime, kind: str, cents: int, reason: str | None) -> None:
         currency = self.subscriptions[-1].currency
-        payment = Payment(new_id(self._random, "pay"), self._account.account_id, at, kind, cents, currency, reason)
+        payer, taken = self._account.account_id, provider_and_fee(self._account.account_id, cents, reason)
+        payment = Payment(new_id(self._random, "pay"), payer, at, kind, cents, currency, reason, *taken)
         if at <= self._until:
             self.payments.append(payment)
 
@@ -272,11 +311,22 @@ def _sign_ups(seed: int, begins_at: datetime, until: datetime, days: int) -> Ite
 
 
 def _users(random: Random, account: Account, subscriptions: list[Subscription], until: datetime) -> Iterator[User]:
-    """The first user signs up with the account; the others join at a slowing pace, for as long as it stays."""
-    last = min(subscriptions[-1].ended_at or until, until)
+    """The first user signs up with the account and stays; others join at a slowing pace while it is there.
+
+    Another is deleted when his time is over, or perhaps some time after the account has left, unless it is back by then.
+    """
     seats = random.randint(*PLANS[subscriptions[0].plan].seats)
     joined = [account.created_at, *(account.created_at + timedelta(days=random.expovariate(1 / 45)) for _ in range(seats - 1))]
-    for at in joined:
-        user = User(new_id(random, "user"), account.account_id, at)
-        if at <= last:
-            yield user
+    left_at = next((row.ended_at for row in subscriptions if row.ended_at and not _held(subscriptions, row.ended_at)), None)
+    for number, at in enumerate(joined):
+        user_id, leaves_at = new_id(random, "user"), at + timedelta(days=random.expovariate(1 / _SEAT_DAYS))
+        erased, wait = random.random() < _ERASED, timedelta(days=random.expovariate(1 / _ERASED_DAYS))
+        if erased and left_at is not None and at < left_at and not _held(subscriptions, left_at + wait):
+            leaves_at = min(leaves_at, left_at + wait)
+        if at <= until and _held(subscriptions, at):
+            yield User(user_id, account.account_id, at, leaves_at if number and leaves_at <= until else None)
+
+
+def _held(subscriptions: list[Subscription], at: datetime) -> bool:
+    """Whether one of them holds at that instant."""
+    return any(row.started_at <= at and (row.ended_at is None or at < row.ended_at) for row in subscriptions)

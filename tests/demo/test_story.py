@@ -12,7 +12,7 @@ from statistics import fmean, pvariance
 
 import pytest
 
-from exporter.demo.story import CURRENCIES, FAILURE_REASONS, PLANS, Story, Subscription, poisson, stream, tell
+from exporter.demo.story import CHANNELS, CURRENCIES, FAILURE_REASONS, FEES, PLANS, Story, Subscription, poisson, stream, tell
 
 UNTIL = datetime(2026, 9, 16, 15, 30, tzinfo=UTC)
 
@@ -59,8 +59,12 @@ def test_the_past_does_not_change_as_time_goes_on() -> None:
     assert later.accounts[: len(earlier.accounts)] == earlier.accounts
     assert later.payments[: len(earlier.payments)] == earlier.payments
     begun = [subscription for subscription in later.subscriptions if subscription.started_at <= UNTIL]
-    assert [astuple(row)[:-1] for row in begun] == [astuple(row)[:-1] for row in earlier.subscriptions]
-    assert {row.ended_at for row in earlier.subscriptions} - {None} <= {row.ended_at for row in later.subscriptions}
+    registered = [user for user in later.users if user.created_at <= UNTIL]
+    told = [*map(astuple, begun), *map(astuple, registered)]
+    before = [*map(astuple, earlier.subscriptions), *map(astuple, earlier.users)]
+    for (*row, end), (*row_before, end_before) in zip(told, before, strict=True):
+        assert row == row_before
+        assert end == end_before if end_before else end is None or end > UNTIL
 
 
 def test_400_days_are_covered_and_nothing_lies_outside(story: Story) -> None:
@@ -68,7 +72,9 @@ def test_400_days_are_covered_and_nothing_lies_outside(story: Story) -> None:
     instants = [
         instant
         for row in (*story.accounts, *story.users, *story.subscriptions, *story.payments)
-        for name, instant in ((name, getattr(row, name, None)) for name in ("created_at", "started_at", "ended_at"))
+        for name, instant in (
+            (name, getattr(row, name, None)) for name in ("created_at", "deleted_at", "started_at", "ended_at")
+        )
         if instant is not None
     ]
     assert story.begins_at <= min(instants)
@@ -94,20 +100,52 @@ def test_nobody_has_an_address(story: Story) -> None:
     assert "@" not in repr(story)
 
 
-def test_stretches_of_an_account_follow_each_other_without_gap_or_overlap(story: Story) -> None:
+def test_stretches_of_a_subscription_follow_each_other_without_gap_or_overlap(story: Story) -> None:
     for rows in stretches(story):
         for before, after in pairwise(rows):
-            assert before.ended_at == after.started_at
-            assert before.subscription_id == after.subscription_id
-            assert before.plan != after.plan
+            if before.subscription_id == after.subscription_id:
+                assert before.ended_at == after.started_at
+                assert before.plan != after.plan
         for row in rows:
             assert row.ended_at is None or row.started_at < row.ended_at
+
+
+def test_some_who_left_come_back_without_another_trial(story: Story) -> None:
+    returns = [
+        (before, after)
+        for rows in stretches(story)
+        for before, after in pairwise(rows)
+        if before.subscription_id != after.subscription_id
+    ]
+    assert len(returns) >= 8
+    for before, after in returns:
+        assert before.ended_at is not None
+        assert before.ended_at + timedelta(days=1) <= after.started_at
+        assert after.trial_ends_at is None
+        assert any((row.account_id, row.created_at) == (after.account_id, after.started_at) for row in story.payments)
+
+
+def test_a_user_is_there_while_the_account_is_and_some_are_deleted(story: Story) -> None:
+    held: dict[str, list[Subscription]] = {rows[0].account_id: rows for rows in stretches(story)}
+    for user in story.users:
+        assert any(
+            row.started_at <= user.created_at and (row.ended_at is None or user.created_at < row.ended_at)
+            for row in held[user.account_id]
+        )
+        assert user.deleted_at is None or user.deleted_at > user.created_at
+    deleted = sum(user.deleted_at is not None for user in story.users)
+    assert 0.03 < deleted / len(story.users) < 0.25
+    there = {user.account_id for user in story.users if user.deleted_at is None}
+    assert there == {account.account_id for account in story.accounts}
 
 
 def test_plans_change_in_both_directions(story: Story) -> None:
     names = list(PLANS)
     steps = Counter(
-        names.index(after.plan) - names.index(before.plan) for rows in stretches(story) for before, after in pairwise(rows)
+        names.index(after.plan) - names.index(before.plan)
+        for rows in stretches(story)
+        for before, after in pairwise(rows)
+        if before.subscription_id == after.subscription_id
     )
     assert set(steps) == {1, -1}
     assert steps[1] > steps[-1]
@@ -134,7 +172,14 @@ def test_customers_pay_at_the_start_of_every_period_and_trials_pay_nothing(story
     paid = Counter(row.account_id for row in story.payments if row.kind == "subscription" and row.outcome == "succeeded")
     for rows in stretches(story):
         first = rows[0].trial_ends_at
-        if rows[0].interval_months == 1 and first and rows[-1].ended_at is None and first <= UNTIL - timedelta(days=7):
+        whole = len({row.subscription_id for row in rows}) == 1
+        if (
+            whole
+            and rows[0].interval_months == 1
+            and first
+            and rows[-1].ended_at is None
+            and first <= UNTIL - timedelta(days=7)
+        ):
             months = (UNTIL.year - first.year) * 12 + UNTIL.month - first.month
             assert months - 1 <= paid[rows[0].account_id] <= months + 1
         if first and first > UNTIL:
@@ -147,6 +192,18 @@ def test_every_payment_has_one_outcome_and_one_in_25_fails(story: Story) -> None
     assert set(reasons) == {None, *FAILURE_REASONS}
     assert all((payment.failure_reason is None) == (payment.outcome == "succeeded") for payment in story.payments)
     assert 0.025 < 1 - reasons[None] / len(story.payments) < 0.055
+
+
+def test_an_account_pays_through_one_provider_who_keeps_his_fee_of_what_succeeds(story: Story) -> None:
+    accounts = {account.account_id for account in story.accounts if account.channel is None}
+    assert 0 < len(accounts) < 0.15 * len(story.accounts)
+    assert {account.channel for account in story.accounts} == set(CHANNELS)
+    assert len({(row.account_id, row.provider) for row in story.payments}) == len({row.account_id for row in story.payments})
+    paypal = sum(row.provider == "paypal" for row in story.payments)
+    assert 0.08 < paypal / len(story.payments) < 0.3
+    for row in story.payments:
+        share, fixed = FEES[row.provider]
+        assert row.fee_cents == (0 if row.outcome == "failed" else pytest.approx(row.cents * share + fixed, abs=0.51))
 
 
 def test_a_failed_renewal_is_tried_again(story: Story) -> None:
