@@ -1,20 +1,18 @@
-"""What the command line takes: its commands, their options and examples. Nothing is done here, and nothing else loaded."""
+"""What the command line takes, and how it says so: parsing, help, mistakes. Nothing is done here, and nothing else loaded."""
 
 import argparse
 import difflib
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from exporter import __version__
+from exporter.options import COMMANDS, SHELLS, Command, Examples
 from exporter.serving import DEFAULT_ADDRESS, Web
 
-SHELLS = ("bash", "zsh", "tcsh")
+__all__ = ["COMMANDS", "SHELLS", "Parser", "actions", "cli_markdown", "commands", "parse", "parser", "web"]
 
 _DESCRIPTION = "One Prometheus exporter for the whole of a subscription business."
-_LEVELS = ("debug", "info", "warning", "error")
 _STATUS = (
     ("0", "done, all well"),
     ("1", "failed: a collector, or a file that cannot be written"),
@@ -24,21 +22,12 @@ _STATUS = (
 )
 _GROUPS = {"watch": "watch what is yours", "explore": "look around", "set up": "set up what is around it"}
 _NARROW = 80  # columns of a terminal that examples fit
-_WITHOUT_CONFIG = "without it, this host alone"
-
-Examples = tuple[tuple[str, str], ...]
-"""Command lines, and what each does."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    group: str
-    summary: str
-    description: str
-    add_to: Callable[[argparse.ArgumentParser], None]
-    examples: Examples
-    takes: str = ""
-    """The arguments in the usage line, beside options."""
+_EXAMPLES: Examples = (
+    ("bellwether demo", "a whole company, on this machine alone"),
+    ("bellwether check --config bellwether.yml", "try everything once, before it runs"),
+    ("bellwether run --config bellwether.yml", f"serve http://{DEFAULT_ADDRESS}/metrics"),
+    ("bellwether collect node | grep node_load", "one run of one collector, printed"),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,12 +113,12 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=36)
 
 
-def _near(name: str, known: Sequence[str] | dict[str, _Command]) -> str:
+def _near(name: str, known: Sequence[str] | dict[str, Command]) -> str:
     near = difflib.get_close_matches(name, list(known), 1)
     return f"did you mean {near[0]}?" if near else ""
 
 
-def _usage(name: str, command: _Command) -> str:
+def _usage(name: str, command: Command) -> str:
     return " ".join(filter(None, ["bellwether", name, command.takes, "[options]"]))
 
 
@@ -167,202 +156,3 @@ def _option_rows(root: argparse.ArgumentParser, command: str) -> Iterator[str]:
         last = f"`{(action.option_strings or [''])[-1]}{value}`".replace("` ", "`").replace("|", "\\|")
         meaning = (action.help or "") % (vars(action) | {"choices": ", ".join(action.choices or ())})
         yield f"| {f'{names} or ' if names else ''}{last} | {meaning} |"
-
-
-def _add_config(command: argparse.ArgumentParser, meaning: str) -> None:
-    command.add_argument("--config", type=Path, metavar="FILE", help=meaning)
-
-
-def _add_logging(command: argparse.ArgumentParser, level: str) -> None:
-    group = command.add_argument_group("logging")
-    group.add_argument(
-        "--log.level",
-        "--log-level",
-        dest="log_level",
-        choices=_LEVELS,
-        metavar="LEVEL",
-        default=level,
-        help="from which level on: %(choices)s; default: %(default)s",
-    )
-    group.add_argument(
-        "--log.format",
-        "--log-format",
-        dest="log_format",
-        choices=("logfmt", "json"),
-        metavar="FORM",
-        default="logfmt",
-        help="of the lines on standard error: %(choices)s; default: %(default)s",
-    )
-
-
-def _run(command: argparse.ArgumentParser) -> None:
-    _add_config(command, f"the settings; {_WITHOUT_CONFIG}")
-    group = command.add_argument_group("serving")
-    _add_addresses(group)
-    _add_web_config(group)
-    group.add_argument(
-        "--web.systemd-socket",
-        dest="systemd_socket",
-        action="store_true",
-        help="listen on the sockets that systemd passes, instead of any address",
-    )
-    group.add_argument(
-        "--web.max-requests",
-        dest="max_requests",
-        type=_count,
-        metavar="N",
-        default=Web().max_requests,
-        help="scrapes answered at a time, the others are refused; 0 for any number; default: %(default)s",
-    )
-    _add_logging(command, "info")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 0 or more")
-    return int(text)
-
-
-def _check(command: argparse.ArgumentParser) -> None:
-    _add_config(command, f"the settings; {_WITHOUT_CONFIG}")
-    _add_web_config(command)
-    command.add_argument("--offline", action="store_true", help="look at the settings only, and connect to nothing")
-    command.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
-    _add_logging(command, "warning")
-
-
-def _collect(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="a collector of the settings, or a kind that needs no settings")
-    _add_config(command, "the settings; without it, NAME is a kind")
-    _add_logging(command, "warning")
-
-
-def _demo(command: argparse.ArgumentParser) -> None:
-    _add_addresses(command)
-    command.set_defaults(web_config_file=None, systemd_socket=False, max_requests=Web().max_requests)
-    _add_logging(command, "warning")
-
-
-def _add_addresses(group: argparse._ActionsContainer) -> None:
-    group.add_argument(
-        "--web.listen-address",
-        dest="addresses",
-        action="append",
-        metavar="HOST:PORT",
-        help=f"where to listen, also several times; :PORT for all interfaces; default: {DEFAULT_ADDRESS}",
-    )
-
-
-def _add_web_config(group: argparse._ActionsContainer) -> None:
-    group.add_argument(
-        "--web.config.file",
-        dest="web_config_file",
-        type=Path,
-        metavar="FILE",
-        help="TLS, users and headers, in the format of Prometheus' exporter-toolkit",
-    )
-
-
-def _catalog(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--format", choices=("table", "markdown", "json", "jsonnet"), help="default: table on a terminal, else markdown"
-    )
-    command.add_argument("--kind", metavar="KIND", help="only what collectors of this kind emit")
-
-
-def _bundle(command: argparse.ArgumentParser) -> None:
-    _add_config(command, "thresholds, receivers and links of your own; without it, the defaults")
-    command.add_argument("--output", type=Path, metavar="DIR", required=True, help="where the files go")
-
-
-def _completion(command: argparse.ArgumentParser) -> None:
-    command.add_argument("shell", choices=SHELLS, metavar="SHELL", help="for which shell: %(choices)s")
-
-
-COMMANDS = {
-    "run": _Command(
-        "watch",
-        "collect and serve metrics",
-        "Collect and serve metrics until SIGINT or SIGTERM. SIGHUP reads the settings again.",
-        _run,
-        (
-            ("bellwether run", f"this host alone, at http://{DEFAULT_ADDRESS}/metrics"),
-            ("bellwether run --config bellwether.yml", "what the settings name"),
-            ("bellwether run --web.listen-address :11042 --log.format json", "on all interfaces, logs as JSON"),
-        ),
-    ),
-    "check": _Command(
-        "watch",
-        "try the settings and every collector once, and say what is wrong",
-        "Read the settings, run every collector once, side by side, and say how each fares: whether its target answers and "
-        "lets it read, how long it took, how many series came, which declared metrics gave none, what was dropped.",
-        _check,
-        (
-            ("bellwether check --config bellwether.yml", "before `run`, after each change"),
-            ("bellwether check --config bellwether.yml --offline", "in a pipeline that reaches no database"),
-        ),
-    ),
-    "collect": _Command(
-        "watch",
-        "run one collector once and print its metrics",
-        "Run one collector once. Its metrics go to standard output, in Prometheus' text format; time, series and what was "
-        "dropped to standard error.",
-        _collect,
-        (
-            ("bellwether collect node", "this host's figures"),
-            ("bellwether collect website --config bellwether.yml", "one collector of the settings"),
-        ),
-        takes="NAME",
-    ),
-    "demo": _Command(
-        "explore",
-        "a whole company to look at: database, website, exporter",
-        "Start an embedded company, with a database, a website and 400 days of history, and the exporter that watches it. "
-        "Ctrl-C ends it; nothing is left behind.",
-        _demo,
-        (("bellwether demo", "and open the addresses that it prints"),),
-    ),
-    "catalog": _Command(
-        "explore",
-        "every metric there is",
-        "List every metric that Bellwether can expose: name, type, labels, meaning, and the kinds of collector that emit it.",
-        _catalog,
-        (
-            ("bellwether catalog --kind postgres", "what a kind of collector emits"),
-            ("bellwether catalog --format json", "for programs"),
-        ),
-    ),
-    "schema": _Command(
-        "set up",
-        "the views that business packs read, as SQL to fill in",
-        "Print the views that business packs read, empty, to be filled in over your own tables.",
-        lambda _: None,
-        (("bellwether schema > views.sql", "and write a query into each view"),),
-    ),
-    "bundle": _Command(
-        "set up",
-        "dashboards, rules and routing, for your thresholds and receivers",
-        "Write dashboards, recording rules, alerts and Alertmanager routing for your own thresholds, receivers and links.",
-        _bundle,
-        (("bellwether bundle --config bundle.yml --output /etc/bellwether", "for Grafana, Prometheus and Alertmanager"),),
-        takes="--output DIR",
-    ),
-    "completion": _Command(
-        "set up",
-        "a script that completes commands and options in your shell",
-        "Print a script that completes commands, options, kinds of collector and files.",
-        _completion,
-        (
-            ("bellwether completion bash > ~/.local/share/bash-completion/completions/bellwether", "for bash"),
-            ("bellwether completion zsh > ~/.zfunc/_bellwether", "for zsh, with ~/.zfunc in fpath"),
-            ("bellwether completion tcsh > ~/.bellwether.tcsh", "for tcsh; source it in ~/.tcshrc"),
-        ),
-        takes="SHELL",
-    ),
-}
-_EXAMPLES: Examples = (
-    ("bellwether demo", "a whole company, on this machine alone"),
-    ("bellwether check --config bellwether.yml", "try everything once, before it runs"),
-    ("bellwether run --config bellwether.yml", f"serve http://{DEFAULT_ADDRESS}/metrics"),
-    ("bellwether collect node | grep node_load", "one run of one collector, printed"),
-)

@@ -90,6 +90,11 @@ def _check(options: argparse.Namespace) -> int:
 
         Watch(options.web_config_file)
     if options.offline:
+        from exporter.checkup import refusals  # noqa: PLC0415 - as in _settings
+
+        if wrong := refusals(settings.collectors):
+            print("\n".join(wrong), file=sys.stderr)
+            return _FAILED
         names = ", ".join(collector.name for collector in settings.collectors)
         print(f"{options.config or 'the default settings'}: valid; collectors: {names}")
         return 0
@@ -195,10 +200,16 @@ def _catalog(options: argparse.Namespace) -> None:
             print(catalogue.as_markdown(entries), end="")
 
 
-def _schema(_: argparse.Namespace) -> None:
-    from exporter.packs.load import contract  # noqa: PLC0415 - packs are loaded by what runs them
+def _schema(options: argparse.Namespace) -> None:
+    from exporter.packs import contract, load, warehouse  # noqa: PLC0415 - packs are loaded by what runs them
 
-    print(contract(), end="")
+    try:
+        packs = load.choose(options.packs, None).packs if options.packs else {}
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    wanted = {view for pack in packs.values() for view in pack.reads}
+    engine = warehouse if options.engine == "clickhouse" else contract
+    print(engine.as_sql(wanted if packs else None), end="")
 
 
 def _bundle(options: argparse.Namespace) -> None:
@@ -207,6 +218,32 @@ def _bundle(options: argparse.Namespace) -> None:
     settings = bundle.load(options.config) if options.config else bundle.Bundle()
     for path in bundle.write(options.output, settings):
         print(options.output / path)
+
+
+def _backfill(options: argparse.Namespace) -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415 - for this command alone
+
+    from exporter import backfill, logs  # noqa: PLC0415 - the database's client is loaded by who asks one
+    from exporter.backfill.instants import instants  # noqa: PLC0415 - as above
+    from exporter.progress import Progress  # noqa: PLC0415 - as in _check
+
+    with Progress(sys.stderr) as progress:
+        logs.configure(options.log_level, options.log_format, progress)
+        when = instants(options.from_, options.to_, options.step, options.time_zone, datetime.now(UTC))
+        replay = backfill.replay(_settings(options.config).collectors, when, options.labels, options.output, options.step)
+        progress.at(lambda: f"{replay.done} of {replay.total} instants, at {replay.at or when.begin:%Y-%m-%d %H:%M}")
+        if not {"job", "instance"} <= dict(options.labels).keys():
+            progress.write(
+                "without --label job=… and --label instance=… as a scrape adds them, these series join none of those\n"
+            )
+        try:
+            files = asyncio.run(replay.run(lambda line: progress.write(line + "\n")))
+        except (BellwetherError, OSError, KeyboardInterrupt):
+            if replay.kept:
+                progress.write("what is done is kept: the same command goes on after it\n")
+            raise
+    for file in files:
+        print(file)
 
 
 def _completion(options: argparse.Namespace) -> None:
@@ -234,6 +271,7 @@ _DO: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "demo": _demo,
     "catalog": _catalog,
     "schema": _schema,
+    "backfill": _backfill,
     "bundle": _bundle,
     "completion": _completion,
 }

@@ -1,0 +1,110 @@
+"""All packs on a large company: what a poll costs once the first has counted everything."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from exporter.collectors.sql import Sql
+from exporter.demo.database import Server
+from exporter.fields import Secret
+from exporter.packs import contract
+from exporter.packs.load import shipped
+from tests.bench.compare import progress
+from tests.bench.report import Cell, Section, Verdict
+
+_END = datetime(2026, 11, 1, tzinfo=UTC)  # of what the tables hold
+_STEP = timedelta(seconds=15)
+_POLLS = 10
+_STATEMENTS = """
+    select left(regexp_replace(query, '\\s+', ' ', 'g'), 90) as text, max_exec_time, temp_blks_written
+    from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
+    order by max_exec_time desc
+"""
+
+
+def measure(sizes: Sequence[int] = (100_000, 1_000_000, 10_000_000)) -> Section:
+    """Sizes are numbers of events; there are a tenth as many users."""
+    section = Section(
+        "All packs on a large company",
+        ("events", "first poll, s", "later poll, ms", "of these the counters, ms", "slowest query, ms", "temporary files, MB"),
+    )
+    for size in sizes:
+        with Server() as server:
+            _fill(server, size)
+            section.rows.append((size, *asyncio.run(_row(server))))
+    last = section.rows[-1]
+    events = f"{sizes[-1]:,} events"
+    section.remark = f"The slowest queries at {events}, in ms:\n\n" + "\n".join(_slowest)
+    section.verdicts = [
+        Verdict(f"all packs, {events}: later poll", _number(last[2]) / 1000, 2, "s"),
+        Verdict(f"all packs, {events}: slowest query of later polls", _number(last[4]), 500, "ms"),
+        Verdict(f"all packs, {events}: temporary files of later polls", _number(last[5]), 0, "MB"),
+        Verdict(f"counters, {events} over 100,000", _number(last[3]) / _number(section.rows[0][3]), 2, "times"),
+    ]
+    return section
+
+
+_slowest: list[str] = []
+
+
+def _number(cell: Cell) -> float:
+    return float(cell) if isinstance(cell, int | float) else float("nan")
+
+
+def _fill(server: Server, events: int) -> None:
+    progress(f"packs: filling {events:,} events")
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute("create extension if not exists pg_stat_statements")
+        connection.execute(contract.as_sql().encode())
+        for statement in Path(__file__).with_name("large.sql").read_text().replace("%(events)s", str(events)).split(";\n"):
+            connection.execute(statement.encode())
+        tables = [row[0] for row in connection.execute("select tablename from pg_tables where schemaname = 'big'")]
+        for table in tables:
+            columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in contract.views()[table].columns)
+            connection.execute(
+                sql.SQL("create or replace view {} as select {} from {}").format(
+                    sql.Identifier("bellwether", table), columns, sql.Identifier("big", table)
+                )
+            )
+            for column in contract.views()[table].columns:
+                if column.type == "timestamptz":
+                    connection.execute(
+                        sql.SQL("create index on {} ({})").format(sql.Identifier("big", table), sql.Identifier(column.name))
+                    )
+        connection.execute("vacuum analyze")
+
+
+async def _row(server: Server) -> tuple[float, ...]:
+    everything = Sql(name="large", dsn=Secret(server.dsn()), packs=tuple(shipped()), statement_timeout=600, timeout=3600)
+    progress("packs: the first poll")
+    began = time.perf_counter()
+    await _poll(everything, _END)
+    first = time.perf_counter() - began
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute("select pg_stat_statements_reset()")
+        progress("packs: later polls")
+        later = [await _timed(everything, _END + _STEP * number) for number in range(1, _POLLS + 1)]
+        found = connection.execute(_STATEMENTS.encode()).fetchall()
+    await everything.close()
+    counters = sum(took for text, took, _ in found if "$2" in text or "> $1" in text)
+    _slowest[:] = [f"- {took:.0f}: `{text}`" for text, took, _ in found[:8]]
+    temporary = sum(blocks for *_, blocks in found) * 8192 / 1e6
+    return first, statistics.median(later) * 1000, counters, max(took for _, took, _ in found), temporary
+
+
+async def _timed(collector: Sql, as_of: datetime) -> float:
+    began = time.perf_counter()
+    await _poll(collector, as_of)
+    return time.perf_counter() - began
+
+
+async def _poll(collector: Sql, as_of: datetime) -> list[Any]:
+    collector._as_of = as_of
+    return [sample async for sample in collector.collect()]
