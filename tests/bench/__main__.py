@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import business, database, growth, node, peers, polled, rendering, report, size, soak
+from tests.bench import business, database, growth, node, packs, peers, polled, rendering, report, size, soak
 from tests.bench.compare import FULL, QUICK, Effort, progress
 from tests.stack import ROOT
 
@@ -27,11 +27,17 @@ _LIBRARIES = ("prometheus-client", "uvicorn", "httptools", "isal", "psycopg")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Bellwether beside its peers, in one run.")
     parser.add_argument("only", nargs="*", metavar="NAME", help=f"some of {', '.join(MEASUREMENTS)}; all unless given")
-    parser.add_argument("--seconds", type=float, default=_SOAK, help="how long `soak` lasts, which runs when named alone")
+    parser.add_argument(
+        "--seconds", type=float, default=_SOAK, help="how long `soak` lasts; it and `packs` run when named alone"
+    )
     parser.add_argument("--quick", action="store_true", help="a first look, in about two minutes; not written to the page")
     options = parser.parse_args()
     if options.only == ["soak"]:
         print(soak.measure(options.seconds).markdown())  # noqa: T201
+        return
+    if options.only == ["packs"]:
+        section = packs.measure(packs.SMALL if options.quick else packs.LARGE)
+        print(report.summary([section]), section.markdown(), sep="\n")  # noqa: T201
         return
     if unknown := set(options.only) - MEASUREMENTS.keys():
         parser.error(f"no measurement is named {', '.join(sorted(unknown))}; expected some of {', '.join(MEASUREMENTS)}")
