@@ -266,7 +266,8 @@ async def test_after_a_failure_while_others_are_scraped_the_page_is_whole() -> N
 
     async with serving(Toy.of(in_turn(works, fails, works, fails), every=0.1, max_age="50ms")) as client:
         for _ in range(30):
-            list(parse_text((await client.get("/metrics")).text))
+            families = {family.name for family in parse_text((await client.get("/metrics")).text)}
+            assert {"bellwether_build_info", "bellwether_collector_polls"} <= families
             await asyncio.sleep(0.02)
 
 

@@ -17,13 +17,14 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from exporter.clients.postgres import Cursor, Postgres, Row
 from exporter.collector import Collector, Duration, Samples, Secret, declared_in
-from exporter.errors import Malformed, PollError, TimedOut
+from exporter.errors import Malformed, PollError
 from exporter.metric import Metric
 from exporter.packs import plan, standing, survey
+from exporter.packs.agenda import SPARE, Agenda, every_pack
 from exporter.packs.counter import Tally
 from exporter.packs.examination import Examination
-from exporter.packs.load import Choice, choose, shipped
-from exporter.packs.pack import Figures, Pack
+from exporter.packs.load import choose, shipped
+from exporter.packs.pack import Figures
 from exporter.packs.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 _NOW = "select now() as as_of, set_config('TimeZone', 'UTC', true)"
 _MEMORY = "select set_config('work_mem', %(memory)s, true)"
 _LIMIT = "select set_config('statement_timeout', %(limit)s, true)"
-_SPARE = 0.1  # of the timeout, for what is not a query
-_LOOK_AGAIN = timedelta(minutes=10)  # for views that were mapped meanwhile
 
 
 class Sql(Collector, kind="sql"):
@@ -56,87 +55,54 @@ class Sql(Collector, kind="sql"):
     late_by: Duration = 300.0
     """How much later than its own date a row may appear and still be counted: the longest transaction, plus a replica's lag."""
 
-    _choice: Choice = PrivateAttr()
+    _agenda: Agenda = PrivateAttr()
     _postgres: Postgres = PrivateAttr()
-    _standings: tuple[Standing, ...] = PrivateAttr()
-    """Every query of every pack."""
-    _active: tuple[Standing, ...] = PrivateAttr()
-    """Those that run: all of packs that were chosen, else those whose views are there and mapped."""
-    _looked: datetime | None = PrivateAttr(default=None)
-    """When it last looked which views are mapped."""
-    _interval: timedelta = PrivateAttr(default=timedelta(0))
-    """From one run to the next."""
-    _now: datetime | None = PrivateAttr(default=None)
-    """The instant of the last run."""
-    _told: bool = PrivateAttr(default=False)
-    """Whether the log has the packs that were refused."""
     _as_of: datetime | None = PrivateAttr(default=None)
     """The instant to answer for, instead of the server's clock."""
 
-    @field_validator("packs", mode="before")
-    @classmethod
-    def _all_is_no_choice(cls, packs: object) -> object:
-        if isinstance(packs, str) and packs != "all":
-            raise ValueError("expected a list of packs, or all")
-        return None if packs == "all" else packs
+    _all_is_no_choice = field_validator("packs", mode="before")(every_pack)
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        self._choice = choose(self.packs, self.packs_dir)
-        self._standings = tuple(
-            Standing(pack_name, name, query)
-            for pack_name, pack in self._choice.packs.items()
-            for name, query in pack.queries.items()
-        )
-        self._active = () if self.packs is None else self._standings
+        every = self.every if isinstance(self.every, float) else None
+        choice = choose(self.packs, self.packs_dir)
+        self._agenda = Agenda(self.name, choice, chosen=self.packs is not None, every=every)
         self._postgres = Postgres(self.dsn, self.password, statement_timeout=self.statement_timeout)
         return self
 
     def same_as(self, other: Collector) -> bool:
         """Whether settings and packs are the same: the files of packs may have changed since they were read."""
-        return super().same_as(other) and isinstance(other, Sql) and self._choice.same_as(other._choice)  # noqa: SLF001 - its own class
+        return super().same_as(other) and isinstance(other, Sql) and self._agenda.choice.same_as(other._agenda.choice)  # noqa: SLF001 - its own class
 
     def declares(self) -> Iterable[Metric]:
         """The metrics of the packs that it may run, and those about the packs."""
-        return [*_declared_by(self._choice.packs), *declared_in(standing)]
+        return [*self._agenda.declares(), *declared_in(standing)]
 
     @classmethod
     def declares_always(cls) -> Iterable[Metric]:
         """The metrics of all packs that Bellwether ships, and those about packs."""
-        return [*_declared_by(shipped()), *declared_in(standing)]
+        return [*(metric for pack in shipped().values() for metric in pack.declares()), *declared_in(standing)]
 
     @property
     def refused(self) -> Mapping[str, str]:
         """What is wrong with the files of packs, by the pack's name."""
-        return self._choice.refused
+        return self._agenda.choice.refused
 
     async def collect(self) -> Samples:
         """Yield what the queries give at one instant. Of one that fails the last figures stay a while, and no counter moves."""
-        if not self._told:
-            for message in self.refused.values():
-                log.error("%s runs without a pack that is wrong: %s", self.name, message)
-            self._told = True
+        self._agenda.tell_refused()
         as_of = await self._run()
-        max_age = None if self.max_age is None else timedelta(seconds=self.max_age)
-        by_pack: dict[str, list[Standing]] = {}
-        for each in self._active:
-            by_pack.setdefault(each.pack, []).append(each)
-            for key, figure in each.shown(as_of, self._interval, max_age).items():
-                yield each.query.sample(*key, figure, self.name)
-        for sample in standing.own_samples(self.name, self.refused, by_pack):
+        for sample in self._agenda.samples(as_of, self.max_age):
             yield sample
 
     async def examine(self) -> Sequence[Examination]:
         """What there is to say of each query, after a run: how it went, what it costs, the index that would help."""
         async with self._postgres.transaction() as cursor:
             views = await _look(cursor)
-        found = [Examination(pack, "", "refused", why) for pack, why in self.refused.items()]
-        for pack in self._choice.packs:
-            of_pack = [each for each in self._standings if each.pack == pack]
-            found += [await self._examined(each, views) for each in of_pack if each in self._active]
-            idle = [each for each in of_pack if each not in self._active]
-            if idle:
-                found.append(_unmapped(pack, idle, views, whole=len(idle) == len(of_pack)))
+        found = self._agenda.refusals()
+        for running, idle in self._agenda.by_pack(views):
+            found += [self._agenda.examined(each, views, *await self._planned(each)) for each in running]
+            found += idle
         return found
 
     async def close(self) -> None:
@@ -149,7 +115,7 @@ class Sql(Collector, kind="sql"):
         They share one transaction for as long as none fails; after one that does, the others go on in the next. What goes
         wrong before a query is asked is the server's, and the run fails.
         """
-        deadline = asyncio.get_running_loop().time() + self.timeout * (1 - _SPARE)
+        deadline = asyncio.get_running_loop().time() + self.timeout * (1 - SPARE)
         as_of: datetime | None = None
         pending: deque[Standing] | None = None
         while True:
@@ -173,34 +139,17 @@ class Sql(Collector, kind="sql"):
                 if asking is None or as_of is None:
                     raise
                 asking.seconds = time.perf_counter() - began
-                self._failed(asking, as_of, error)
+                self._agenda.failed(asking, as_of, error, _why(asking, error))
 
     async def _due(self, cursor: Cursor, as_of: datetime) -> deque[Standing]:
-        """The queries to be asked in a run. Those that were too slow come after all others."""
-        if isinstance(self.every, float):
-            self._interval = timedelta(seconds=self.every)
-        elif self._now is not None:
-            self._interval = as_of - self._now
-        self._now = as_of
-        if self.packs is None and (self._looked is None or not timedelta(0) <= as_of - self._looked < _LOOK_AGAIN):
-            self._discover(await _look(cursor), as_of)
-        due = [each for each in self._active if each.due(as_of, self._interval)]
-        return deque(sorted(due, key=lambda each: each.slow))
-
-    def _discover(self, views: survey.Survey, as_of: datetime) -> None:
-        """Run the queries whose views are there and mapped."""
-        active = tuple(each for each in self._standings if not survey.unmapped(views, each.query.reads))
-        if active != self._active or self._looked is None:
-            packs = ", ".join(dict.fromkeys(each.pack for each in active)) or "none, since no view of the contract is mapped"
-            log.info("%s runs the packs whose views are mapped: %s", self.name, packs)
-        self._active, self._looked = active, as_of
+        if self._agenda.begin(as_of):
+            self._agenda.discover(await _look(cursor), as_of)
+        return self._agenda.due(as_of)
 
     async def _ask(self, cursor: Cursor, asking: Standing, as_of: datetime, deadline: float) -> None:
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0:
-            if asking.why == "":
-                log.warning("%s: no time was left for pack %s, query %s", self.name, asking.pack, asking.name)
-            asking.passed_over(TimedOut("no time was left in the run for it; raise timeout, or give slow queries an every"))
+            self._agenda.pass_over(asking)
             return
         if left < self.statement_timeout:
             await cursor.execute(_LIMIT, {"limit": f"{max(1, round(left * 1000))}ms"})
@@ -211,9 +160,7 @@ class Sql(Collector, kind="sql"):
             figures = dict(asking.tally.exposed)
         else:
             figures = asking.query.figures(*await _result(cursor, asking, asking.query.parameters(as_of)))
-        if asking.failures:
-            log.info("%s: pack %s, query %s works again", self.name, asking.pack, asking.name)
-        asking.succeeded(as_of, figures)
+        self._agenda.succeeded(asking, as_of, figures)
 
     async def _count(self, cursor: Cursor, asking: Standing, as_of: datetime) -> Tally:
         query, tally = asking.query, asking.tally
@@ -224,33 +171,9 @@ class Sql(Collector, kind="sql"):
         query.refuse_flood(len(grown.exposed))
         return grown
 
-    def _failed(self, asking: Standing, as_of: datetime, error: PollError) -> None:
-        why = _why(asking, error)
-        if asking.error is None or asking.error.reason != error.reason:
-            log.warning("%s: pack %s fails: %s: %s", self.name, asking.pack, error.reason, why)
-        asking.failed(as_of, error, why)
-
-    async def _examined(self, each: Standing, views: survey.Survey) -> Examination:
-        query, why = each.query, each.why
-        if each.error:
-            why = f"{each.error.reason}: {'; '.join([why, *survey.differences(views, query.reads)])}"
-        cost, advice = await self._planned(each)
-        return Examination(
-            each.pack,
-            each.name,
-            "failed" if each.error else "ok",
-            why,
-            tuple(query.metrics),
-            each.rows,
-            query.series(each.figures),
-            each.seconds,
-            cost,
-            advice,
-        )
-
     async def _planned(self, each: Standing) -> tuple[float | None, tuple[str, ...]]:
         """What the planner expects a later run of the query to cost, and indexes that would help; nothing where it fails."""
-        as_of = each.asked or self._now
+        as_of = each.asked or self._agenda.now
         if as_of is None:
             return None, ()
         since = as_of - timedelta(seconds=self.late_by) if each.query.type == "counter" else None
@@ -296,11 +219,6 @@ async def _server_time(cursor: Cursor) -> datetime:
     return as_of
 
 
-def _declared_by(packs: Mapping[str, Pack]) -> Iterable[Metric]:
-    for pack in packs.values():
-        yield from pack.declares()
-
-
 def _why(asking: Standing, error: PollError) -> str:
     """Why a query failed, with file and line, and the line of the SQL where the database names a place in it."""
     query, cause = asking.query, error.__cause__
@@ -308,11 +226,3 @@ def _why(asking: Standing, error: PollError) -> str:
         return f"pack {asking.pack}, query {asking.name}: {error}"
     given = cause.diag.statement_position if isinstance(cause, psycopg.Error) else None
     return query.origin.message(str(error), query.sql, None if given is None else int(given) - query.lead)
-
-
-def _unmapped(pack: str, idle: Sequence[Standing], views: survey.Survey, *, whole: bool) -> Examination:
-    """Queries that do not run, since views are not mapped."""
-    missing = survey.unmapped(views, {view for each in idle for view in each.query.reads})
-    queries = "" if whole else ", ".join(each.name for each in idle)
-    metrics = tuple(name for each in idle for name in each.query.metrics)
-    return Examination(pack, queries, "unmapped", f"not mapped: {', '.join(missing)}", metrics)

@@ -49,7 +49,9 @@ class Watch:
     @property
     def failing(self) -> list[str]:
         """Why queries failed in the last run, without the folder's name."""
-        return [f"{each.error.reason}: {each.why.rpartition('/')[2]}" for each in self.collector._standings if each.error]
+        return [
+            f"{each.error.reason}: {each.why.rpartition('/')[2]}" for each in self.collector._agenda.standings if each.error
+        ]
 
 
 def order(shop: psycopg.Connection[Any], at: datetime, outcome: str = "paid", amount: float = 5) -> None:

@@ -83,7 +83,7 @@ class Watch:
 
     @property
     def failures(self) -> list[str]:
-        return [each.why for each in self.collector._standings if each.error]
+        return [each.why for each in self.collector._agenda.standings if each.error]
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ async def test_of_the_shipped_packs_those_queries_run_whose_views_are_mapped(ser
         "cast(null as Nullable(String)) as campaign from visits"
     )
     create_views(server)  # a mapping stays
-    collector._looked, collector._as_of = None, START + timedelta(hours=1)
+    collector._agenda._looked, collector._as_of = None, START + timedelta(hours=1)
     found = {(sample.metric.name, *sample.labels[1:]): sample.value async for sample in collector.collect()}
     assert found["web_visits", "1d"] == 1
     assert found["web_visit_duration_seconds", "30d"] == 30
@@ -337,6 +337,13 @@ async def test_check_tells_how_views_differ_what_is_not_mapped_and_the_rows_that
     assert by_query["users", ""].state == "unmapped"
     events = by_query["traffic", "events"]
     assert (events.state, events.series, events.cost) == ("ok", 1, 0)  # a later run reads nothing that is older
+
+
+async def test_a_collector_whose_packs_say_the_same_goes_on_through_a_reload(watching: Callable[..., Watch]) -> None:
+    good = gauge("select 7 as value, %(as_of)s")
+    first = watching(good).collector
+    assert first.same_as(watching(f"# The same.\n{good}").collector)
+    assert not first.same_as(watching(good.replace("7", "8")).collector)
 
 
 async def test_a_wrong_choice_is_refused() -> None:

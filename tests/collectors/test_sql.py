@@ -112,7 +112,7 @@ async def test_a_later_poll_reads_only_the_rows_of_its_windows(shop: psycopg.Con
     shop.execute("vacuum analyze orders")
     watch = watching(ORDERS, late_by="10m")
     assert (await watch.at(START))["shop_orders_total", "paid", "Lyon"] == 20_000
-    [orders] = watch.collector._standings
+    [orders] = watch.collector._agenda.standings
     tally, query = orders.tally, orders.query
     now = START + timedelta(minutes=5)
     border = tally.border(now, timedelta(minutes=10))

@@ -79,7 +79,7 @@ async def test_what_fails_is_asked_again_after_ever_longer_waits(
     asked = []
     for run in range(101):
         await watch.at(START + run * 30 * SECOND)
-        [only] = watch.collector._standings
+        [only] = watch.collector._agenda.standings
         if only.asked == START + run * 30 * SECOND:
             asked.append(run)
     assert asked == [0, 1, 3, 7, 15, 31, 51, 71, 91]  # at last every ten minutes
@@ -92,7 +92,7 @@ async def test_runs_that_are_not_evenly_apart_count_as_if_they_were(
     breakable.execute("delete from breakable")
     await watch.at(START)
     await watch.at(START + 29 * SECOND)
-    [only] = watch.collector._standings
+    [only] = watch.collector._agenda.standings
     assert only.failures == 2
 
 
@@ -100,7 +100,7 @@ async def test_each_change_of_state_is_logged_once(
     breakable: psycopg.Connection[Any], watching: Watching, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watching(BREAKABLE, every="30s")
-    with caplog.at_level(logging.INFO, "exporter.collectors.sql"):
+    with caplog.at_level(logging.INFO, "exporter.packs.agenda"):
         breakable.execute("delete from breakable")
         for run in range(4):
             await watch.at(START + run * 30 * SECOND)
@@ -121,9 +121,9 @@ async def test_a_counter_that_fails_stands_still_and_neither_loses_nor_doubles(
     assert (await watch.at(START))[turnover] == 5
     order(shop, START + 5 * MINUTE, amount=0)  # only the window of fresh rows fails
     for minute in (5, 6, 7):
-        before = watch.collector._standings[0].tally
+        before = watch.collector._agenda.standings[0].tally
         assert (await watch.at(START + minute * MINUTE)).get(turnover, 5) == 5
-        assert watch.collector._standings[0].tally is before
+        assert watch.collector._agenda.standings[0].tally is before
     assert watch.failing == ["malformed: pack0.yaml:11: queries.orders.sql: DivisionByZero (SQLSTATE 22012)"]
     shop.execute("update orders set amount = 10 where amount = 0")
     order(shop, START + 8 * MINUTE, amount=5)
@@ -352,7 +352,7 @@ async def test_unless_chosen_the_queries_run_whose_views_are_mapped(
     shop: psycopg.Connection[Any], watching: Watching, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watching(gauge("select 7 as value, %(as_of)s"), packs="all")
-    with caplog.at_level(logging.INFO, "exporter.collectors.sql"):
+    with caplog.at_level(logging.INFO, "exporter.packs.agenda"):
         assert await watch.at(START) == {FIGURE: 7}  # no view is there
         shop.execute(as_sql())
         assert await watch.at(START + HOUR) == {FIGURE: 7}  # all are, and none is mapped

@@ -53,7 +53,7 @@ async def ask(dsn: str, pack: str, as_of: datetime, **settings: Any) -> Figures:
             value = sample.value.parts if isinstance(sample.value, Distribution) else sample.value
             if sample.metric not in OF_PACKS:
                 found[sample.metric.name][sample.labels[1:]] = value
-        assert [each.why for each in collector._standings if each.error] == []
+        assert [each.why for each in collector._agenda.standings if each.error] == []
     finally:
         await collector.close()
     return found
