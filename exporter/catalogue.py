@@ -2,23 +2,43 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter import health
 from exporter.collector import declared_in, load_kinds
 from exporter.columns import wrapped
 from exporter.metric import Metric
+from exporter.packs.load import shipped
 
 _NAME_COLUMN = 24  # characters of a name that a table gives room in any case
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A metric, and the kinds of collector that emit it."""
+    """A metric, as the first kind of collector by name declares it, and what each kind that emits it says of it."""
 
     metric: Metric
-    kinds: tuple[str, ...]
+    helps: Mapping[str, str]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of collector that emit it."""
+        return tuple(self.helps)
+
+    @property
+    def help(self) -> str:
+        """What most kinds say of it."""
+        return max(self.meanings.items(), key=lambda meaning: len(meaning[1]))[0]
+
+    @property
+    def meanings(self) -> Mapping[str, tuple[str, ...]]:
+        """What is said of it, each with the kinds that say so: one, unless sources come by the figure in different ways."""
+        kinds: dict[str, tuple[str, ...]] = {}
+        for kind, text in self.helps.items():
+            words = " ".join(text.split())
+            kinds[words] = (*kinds.get(words, ()), kind)
+        return kinds
 
 
 def catalogue() -> list[Entry]:
@@ -27,20 +47,25 @@ def catalogue() -> list[Entry]:
     for kind, metric in _declared():
         known = entries.get(metric.name)
         if known is None:
-            entries[metric.name] = Entry(metric, (kind,))
+            entries[metric.name] = Entry(metric, {kind: metric.help})
         elif not known.metric.same_as(metric):
             raise ValueError(f"{metric.name} is declared differently by {known.kinds[0]} and {kind}")
-        elif kind not in known.kinds:
-            entries[metric.name] = Entry(known.metric, (*known.kinds, kind))
+        else:
+            entries[metric.name] = Entry(known.metric, {**known.helps, kind: known.helps.get(kind, metric.help)})
     return sorted(entries.values(), key=lambda entry: entry.metric.name)
 
 
 def as_jsonnet(entries: Sequence[Entry] | None = None) -> str:
-    """The catalogue as a Jsonnet object: `{ node_load1: { name: …, type: …, unit: …, help: …, labels: […] }, … }`."""
+    """The catalogue as a Jsonnet object: `{ node_load1: { name: …, type: …, unit: …, help: …, labels: […], … }, … }`.
+
+    `kinds` are those of the collectors that emit a metric, `packs` the packs that declare it.
+    """
+    packs = {metric.name: name for name, pack in shipped().items() for metric in pack.declares()}
     lines = [
         f"  {entry.metric.name}: {{ name: {_quoted(entry.metric.name)}, type: {_quoted(entry.metric.type)}, "
-        f"unit: {_quoted(entry.metric.unit)}, help: {_quoted(entry.metric.help)}, "
-        f"labels: [{', '.join(_quoted(label) for label in entry.metric.labels)}] }},"
+        f"unit: {_quoted(entry.metric.unit)}, help: {_quoted(entry.help)}, "
+        f"labels: {_list(entry.metric.labels)}, kinds: {_list(entry.kinds)}, "
+        f"packs: {_list([packs[entry.metric.name]] if entry.metric.name in packs else [])} }},"
         for entry in (catalogue() if entries is None else entries)
     ]
     return "\n".join(
@@ -87,9 +112,10 @@ def as_table(entries: Sequence[Entry], width: int | None) -> str:
     lines: list[str] = []
     for kinds in sorted({entry.kinds for entry in entries}):
         lines += ["", ", ".join(kinds)]
-        for metric in (entry.metric for entry in entries if entry.kinds == kinds):
+        for entry in (entry for entry in entries if entry.kinds == kinds):
+            metric = entry.metric
             labels = f" {{{', '.join(metric.labels)}}}" if metric.labels else ""
-            first, *more = wrapped(" ".join(metric.help.split()) + labels, None if width is None else width - indent)
+            first, *more = wrapped(_meaning(entry) + labels, None if width is None else width - indent)
             if len(metric.name) > size:
                 lines.append(f"  {metric.name}")
             name = metric.name if len(metric.name) <= size else ""
@@ -111,7 +137,7 @@ def as_markdown(entries: Sequence[Entry] | None = None) -> str:
     for entry in catalogue() if entries is None else entries:
         metric = entry.metric
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        help_text = " ".join(metric.help.replace("|", "\\|").split())
+        help_text = _meaning(entry).replace("|", "\\|")
         lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {', '.join(entry.kinds)} | {help_text} |")
     return "\n".join([*lines, ""])
 
@@ -122,6 +148,17 @@ def _declared() -> Iterator[tuple[str, Metric]]:
     for kind, collector in load_kinds().items():
         for metric in collector.declares_always():
             yield kind, metric
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
+
+
+def _meaning(entry: Entry) -> str:
+    """What the metric means; where that depends on the collector, what each says of it."""
+    if len(entry.meanings) == 1:
+        return next(iter(entry.meanings))
+    return " ".join(f"{', '.join(kinds)}: {text}" for text, kinds in entry.meanings.items())
 
 
 def _quoted(text: str) -> str:

@@ -176,8 +176,11 @@ class Metric:
         return frozenset((family, *(family + suffix for suffix in suffixes)))
 
     def same_as(self, other: "Metric") -> bool:
-        """Whether two declarations of one name agree, so that their series can stand under one header."""
-        return (self.name, self.help, self.type, self.labels) == (other.name, other.help, other.type, other.labels)
+        """Whether two declarations of one name agree, so that their series can stand under one header.
+
+        Each source may say in its own words how it comes by the figure.
+        """
+        return (self.name, self.type, self.labels) == (other.name, other.type, other.labels)
 
     def _unit_of_name(self) -> str:
         stem = self.name.removesuffix("_total")

@@ -40,7 +40,16 @@ def test_a_collector_knows_only_its_contract_and_its_clients(name: str) -> None:
     for imported in imports(MODULES[name]):
         packs = own_package in RUN_PACKS and imported.startswith("exporter.packs")
         inside = imported == own_package or imported.startswith(f"{own_package}.")
-        assert imported in allowed or imported.startswith("exporter.clients") or packs or inside, f"{name} imports {imported}"
+        known = imported in allowed or imported.startswith(("exporter.clients", "exporter.roles"))
+        assert known or packs or inside, f"{name} imports {imported}"
+
+
+def test_a_role_is_metrics_and_nothing_else() -> None:
+    for name, file in MODULES.items():
+        if name.startswith("exporter.roles."):
+            assert {imported for imported in imports(file) if not imported.startswith("exporter.roles")} <= {
+                "exporter.metric"
+            }, name
 
 
 def test_clients_know_no_collector_and_no_engine() -> None:

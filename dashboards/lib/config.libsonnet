@@ -9,8 +9,24 @@
     prometheus: 'http://127.0.0.1:9090',
     alertmanager: 'http://127.0.0.1:9093',
   },
-  // The names under which Prometheus scrapes.
-  jobs: { bellwether: 'bellwether', node: 'node', postgres: 'postgres', blackbox: 'blackbox' },
+  // The names under which Prometheus scrapes. `app` is your own application, `prometheus` and `alertmanager` are themselves.
+  jobs: {
+    bellwether: 'bellwether',
+    node: 'node',
+    postgres: 'postgres',
+    blackbox: 'blackbox',
+    app: 'app',
+    prometheus: 'prometheus',
+    alertmanager: 'alertmanager',
+  },
+  // The source of the business's figures where several tell the same: the name of the collector that reads your own database.
+  source: 'sql',
+  // Labels that every series asked for has to have, such as { environment: 'production' }.
+  selector: {},
+  // Names of metrics and rules that nothing feeds: what would show or watch them is left out. Set from `collectors` and `packs`.
+  absent: [],
+  // The month in which the fiscal year begins, 1 to 12.
+  fiscal_year_starts: 1,
   // Changes to limits.libsonnet, of the same shape.
   limits: {},
   // Changes to the table of priorities, of the same shape.

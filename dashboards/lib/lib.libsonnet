@@ -4,17 +4,10 @@ function(config) {
   local lib = self,
 
   config: config,
-  // Every metric of the catalogue by name; an unknown name fails the build. `up` and `ALERTS` are Prometheus's own.
-  metrics: (import 'metrics.libsonnet') + {
-    up: { name: 'up', type: 'gauge', unit: '', help: 'Whether the last scrape of the target succeeded.', labels: ['job', 'instance'] },
-    ALERTS: {
-      name: 'ALERTS',
-      type: 'gauge',
-      unit: '',
-      help: 'Alerts that are pending or firing.',
-      labels: ['alertname', 'alertstate', 'priority', 'severity', 'domain', 'service'],
-    },
-  },
+  // Every metric of the catalogue by name, and those of others; an unknown name fails the build.
+  metrics: (import 'metrics.libsonnet') + { [name]: { name: name } + others[name] for name in std.objectFields(others) },
+  local others = import 'others.libsonnet',
+  absent: std.set(config.absent),
   // Every recording rule by name, in the same shape as a metric.
   records: { [name]: { name: name } + recorded.records[name] for name in std.objectFields(recorded.records) },
   local recorded = (import '../../alerts/records.jsonnet')(lib),

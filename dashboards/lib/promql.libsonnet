@@ -1,50 +1,63 @@
 // PromQL from the catalogue's metrics. An expression is `{ expr, unit, help, labels, legend }`: it keeps its unit, its meaning
 // and its labels through every step, so that a panel need not repeat them and a wrong one cannot be built:
 //   a label that the metric does not have, a counter without rate, a quotient whose two sides never match.
+// Hidden, it also keeps the names of what it `reads`, so that nothing is shown of a collector that is not there.
 //
 // `where` is `{ label: value }`; a value starts with its operator (`=~`, `!~`, `!=`) unless it is to be equal.
 function(lib)
   local units = import 'units.libsonnet';
   // Prometheus adds the labels of the target to what it scrapes; what rules make has those that they leave.
+  local made_by_rules(metric) = metric.name == 'ALERTS' || std.member(metric.name, ':');
   local labels_of(metric) =
-    local made_by_rules = metric.name == 'ALERTS' || std.member(metric.name, ':');
-    local target = if made_by_rules then [] else ['job', 'instance'];
+    local target = if made_by_rules(metric) then [] else ['job', 'instance'];
     metric.labels + [label for label in target if !std.member(metric.labels, label)];
+  // Of what a configuration's further selector asks for, ALERTS and what rules make know nothing.
+  local everywhere(metric) = if made_by_rules(metric) then {} else lib.config.selector;
 
   local matcher(label, value) =
     local operators = [operator for operator in ['=~', '!~', '!='] if std.startsWith(value, operator)];
     if operators == [] then '%s="%s"' % [label, value]
     else '%s%s"%s"' % [label, operators[0], value[2:]];
 
-  local selector(metric, where, range='') =
+  local selector(metric, where, suffix, range) =
     local known = labels_of(metric);
     local unknown = [label for label in std.objectFields(where) if !std.member(known, label)];
     if unknown != [] then error '%s has no label %s; it has %s' % [metric.name, unknown[0], std.join(', ', known)]
     else
-      local matchers = [matcher(label, where[label]) for label in std.objectFields(where)];
-      metric.name + (if matchers == [] then '' else '{' + std.join(', ', matchers) + '}') + range;
+      local all = everywhere(metric) + where;
+      local matchers = [matcher(label, all[label]) for label in std.objectFields(all)];
+      metric.name + suffix + (if matchers == [] then '' else '{' + std.join(', ', matchers) + '}') + range;
 
-  local new(expr, unit, help, labels) = {
+  local new(expr, unit, help, labels, reads) = {
     expr: expr,
     unit: unit,
     help: help,
     labels: std.set(labels),
     // The label `job` says how a series was scraped, which no reader asks for.
     legend: std.join(' ', ['{{%s}}' % label for label in labels if label != 'job']),
+    reads:: reads,
   };
 
   local counted(metric) =
     if metric.type == 'gauge' then error '%s is a gauge: its rate means nothing' % metric.name else metric;
+  local spread(metric) =
+    if metric.type == 'histogram' then metric else error '%s is a %s: only a histogram has quantiles' % [metric.name, metric.type];
 
-  local scoped(scope) = {
+  // `past` is how long ago: an offset that each selector gets.
+  local scoped(scope, past='') = {
     local q = self,
 
     // The same functions, for series that also match `where` as far as they have its labels.
-    within(where): scoped(scope + where),
+    within(where): scoped(scope + where, past),
+    // The same functions, for figures as they were: `q.ago('7d').value(m.saas_users)`.
+    ago(time): scoped(scope, ' offset ' + time),
 
-    local from(metric, where, pattern, range='', unit=metric.unit) =
+    local with_bound(e) = e { labels: std.set(e.labels + ['le']) },
+    local from(metric, where, pattern, range='', unit=metric.unit, suffix='') =
       local applying = { [label]: scope[label] for label in std.objectFields(scope) if std.member(labels_of(metric), label) };
-      new(pattern % selector(metric, applying + where, range), unit, metric.help, labels_of(metric)),
+      new(
+        pattern % (selector(metric, applying + where, suffix, range) + past), unit, metric.help, labels_of(metric), [metric.name]
+      ),
 
     value(metric, where={}):
       if metric.type == 'counter' then error '%s is a counter: take its rate or its increase' % metric.name
@@ -57,6 +70,32 @@ function(lib)
     // The mean over a time; of a metric that is 0 or 1, the share of it.
     average(metric, where={}, over='$__range', unit=metric.unit):
       from(metric, where, 'avg_over_time(%s)', '[%s]' % over, unit),
+    greatest_over(metric, where={}, over='$__range'): from(metric, where, 'max_over_time(%s)', '[%s]' % over),
+    least_over(metric, where={}, over='$__range'): from(metric, where, 'min_over_time(%s)', '[%s]' % over),
+    // How much a gauge rose, or fell.
+    change(metric, where={}, over='$__range'): from(metric, where, 'delta(%s)', '[%s]' % over),
+    // What a gauge will be in so many seconds if it goes on as in the time given: a straight line.
+    foreseen(metric, seconds, where={}, over='7d'):
+      from(metric, where, 'predict_linear(%%s, %d)' % seconds, '[%s]' % over),
+    // The value below which a share of the observations lies, in a histogram that counts since its start.
+    quantile(share, metric, where={}, by=[], over='$__rate_interval'):
+      q.of_buckets(share, q.sum(with_bound(from(spread(metric), where, 'rate(%s)', '[%s]' % over, suffix='_bucket')), by=by + ['le'])),
+    // The same in a histogram that stands for a window of its own, as those of packs do.
+    quantile_now(share, metric, where={}, by=[]):
+      q.of_buckets(share, q.sum(with_bound(from(spread(metric), where, '%s', suffix='_bucket')), by=by + ['le'])),
+    // How many observations such a histogram holds.
+    observations(metric, where={}): from(spread(metric), where, '%s', unit='', suffix='_count'),
+    // Observations per second of a histogram that counts since its start.
+    observed(metric, where={}, over='$__rate_interval'):
+      from(spread(metric), where, 'rate(%s)', '[%s]' % over, unit='/second', suffix='_count'),
+    // The mean of the observations of a histogram or summary that counts since its start.
+    mean_of(metric, where={}, by=[], over='$__rate_interval'):
+      local part(suffix) = q.sum(from(metric, where, 'rate(%s)', '[%s]' % over, suffix=suffix), by=by);
+      q.divide(part('_sum'), part('_count'), unit=metric.unit) { help: metric.help },
+    // Observations by bucket, for a heat map.
+    buckets(metric, where={}, over='$__rate_interval'):
+      q.sum(with_bound(from(spread(metric), where, 'increase(%s)', '[%s]' % over, unit='', suffix='_bucket')), by=['le']),
+    buckets_now(metric, where={}): q.sum(with_bound(from(spread(metric), where, '%s', unit='', suffix='_bucket')), by=['le']),
     // The slope of a gauge, per second.
     slope(metric, where={}, over='6h'): from(metric, where, 'deriv(%s)', '[%s]' % over, units.per(metric.unit, 'second')),
 
@@ -73,7 +112,8 @@ function(lib)
         operator + (if by == [] then '' else ' by (%s)' % std.join(', ', by)) + ' (' + e.expr + ')',
         if unit == null then e.unit else unit,
         e.help,
-        by
+        by,
+        e.reads
       ),
 
     sum(of, by=[]): aggregate('sum', of, by),
@@ -95,15 +135,35 @@ function(lib)
         '(' + a.expr + ') ' + operator + matching + ' (' + b.expr + ')',
         unit,
         error 'say in the description what this means: %s %s %s' % [a.expr, operator, b.expr],
-        a.labels
+        a.labels,
+        a.reads + b.reads
       ) { legend: a.legend },
+
+    of_buckets(share, of)::
+      local e = q.expression(of), left = std.filter(function(label) label != 'le', e.labels);
+      new('histogram_quantile(%g, %s)' % [share, e.expr], e.unit, e.help, left, e.reads),
 
     plus(left, right): binary('+', left, right, q.expression(left).unit),
     minus(left, right): binary('-', left, right, q.expression(left).unit),
     divide(part, whole, unit='ratio'): binary('/', part, whole, unit),
 
+    // Those with the greatest values, or the least.
+    top(number, of): local e = q.expression(of); e { expr: 'topk(%d, %s)' % [number, e.expr] },
+    bottom(number, of): local e = q.expression(of); e { expr: 'bottomk(%d, %s)' % [number, e.expr] },
+    // Only what is above a number, or below it.
+    above(of, number): local e = q.expression(of); e { expr: '(%s) > %g' % [e.expr, number] },
+    below(of, number): local e = q.expression(of); e { expr: '(%s) < %g' % [e.expr, number] },
+    // So many times as much: of shares per cent, of seconds minutes.
+    times(of, number, unit=null): local e = q.expression(of); e { expr: '%g * (%s)' % [number, e.expr], unit: if unit == null then e.unit else unit },
+    // The left side, and what the right side has for label sets that the left lacks.
+    otherwise(left, right):
+      local a = q.expression(left), b = q.expression(right);
+      if a.labels != b.labels then error 'both sides need the same labels:\n%s\n%s' % [a.expr, b.expr]
+      else a { expr: '(%s) or (%s)' % [a.expr, b.expr], reads:: a.reads + b.reads },
     // What is left of a share.
     rest(of): local e = q.expression(of); e { expr: '1 - (' + e.expr + ')' },
+    // How long until what a timestamp marks.
+    until(of): local e = q.expression(of); e { expr: '(' + e.expr + ') - time()', unit: 'seconds' },
     // The age of what a timestamp marks.
     age(of): local e = q.expression(of); e { expr: 'time() - (' + e.expr + ')', unit: 'seconds' },
     between(of, least, greatest): local e = q.expression(of); e { expr: 'clamp(%s, %s, %s)' % [e.expr, least, greatest] },
