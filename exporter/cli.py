@@ -216,8 +216,14 @@ def _bundle(options: argparse.Namespace) -> None:
     from exporter import bundle  # noqa: PLC0415 - Jsonnet is loaded by nobody else
 
     settings = bundle.load(options.config) if options.config else bundle.Bundle()
-    for path in bundle.write(options.output, settings):
-        print(options.output / path)
+    if options.diff:
+        for line in bundle.differences(options.output, settings):
+            print(line)
+    elif options.output is None:
+        raise SettingsError("bundle: --output says where the files go; --diff alone shows what differs from the defaults")
+    else:
+        for path in bundle.write(options.output, settings):
+            print(options.output / path)
 
 
 def _backfill(options: argparse.Namespace) -> None:

@@ -138,7 +138,10 @@ def _schema(command: argparse.ArgumentParser) -> None:
 
 def _bundle(command: argparse.ArgumentParser) -> None:
     _add_config(command, "thresholds, receivers and links of your own; without it, the defaults")
-    command.add_argument("--output", type=Path, metavar="DIR", required=True, help="where the files go")
+    command.add_argument("--output", type=Path, metavar="DIR", help="where the files go")
+    command.add_argument(
+        "--diff", action="store_true", help="write nothing; show what would change in DIR, or without it against the defaults"
+    )
 
 
 def _backfill(command: argparse.ArgumentParser) -> None:
@@ -263,7 +266,10 @@ COMMANDS: dict[str, Command] = {
         "dashboards, rules and routing, for your thresholds and receivers",
         "Write dashboards, recording rules, alerts and Alertmanager routing for your own thresholds, receivers and links.",
         _bundle,
-        (("bellwether bundle --config bundle.yml --output /etc/bellwether", "for Grafana, Prometheus and Alertmanager"),),
+        (
+            ("bellwether bundle --config bundle.yml --output /etc/bellwether", "for Grafana, Prometheus and Alertmanager"),
+            ("bellwether bundle --config bundle.yml --diff", "what the configuration changes"),
+        ),
         takes="--output DIR",
     ),
     "completion": Command(

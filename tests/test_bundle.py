@@ -1,5 +1,6 @@
 """The bundle is what its sources say, changes where a user says so, and refuses what it does not understand."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.bundle import Bundle, generate, load, render, stale, write
+from exporter.bundle import Bundle, differences, generate, load, render, stale, write
 from exporter.errors import BundleError, SettingsError
 from tests.tools import tool
 
@@ -225,3 +226,77 @@ def test_a_users_bundle_is_written_without_what_only_a_checkout_has(
     assert found == set(written)
     assert Path("mixin.libsonnet") not in found
     assert {path.parts[0] for path in found} == {"grafana", "prometheus", "docs"}
+
+
+def titles(files: dict[Path, str], uid: str) -> list[str]:
+    [text] = [text for path, text in files.items() if path.name == f"{uid}.json"]
+    return [panel["title"] for panel in json.loads(text)["panels"]]
+
+
+def test_what_no_chosen_collector_or_pack_feeds_is_left_out(configured: Callable[[str], Bundle]) -> None:
+    all_, some = render(), render(configured("{collectors: [sql, postgres], packs: [movements]}"))
+    assert "Payments per minute" in titles(all_, "executive")
+    assert {"Payments per minute", "Payments", "Availability of websites"}.isdisjoint(titles(some, "executive"))
+    assert rules(some, "host").keys() == {"HostDown"}  # which asks Prometheus itself
+    assert "HostMemoryHigh" not in some[Path("docs/alerts.md")]
+    assert "DatabaseUnreachable" in rules(some, "database")
+    assert "node_cpu" not in some[Path("prometheus/rules/records.yaml")]
+    assert "instance:node_cpu_used" not in json.dumps(some[Path("prometheus/rules/records.yaml")])
+
+
+def test_a_heading_goes_with_the_last_panel_below_it(configured: Callable[[str], Bundle]) -> None:
+    assert "Payments" in titles(render(configured("packs: [revenue]")), "executive")
+    assert "Payments" not in titles(render(configured("packs: [movements]")), "executive")
+
+
+def test_what_every_exporter_tells_of_itself_stays(configured: Callable[[str], Bundle]) -> None:
+    assert "CollectorFailing" in rules(render(configured("collectors: [node]")), "monitoring")
+
+
+def test_a_selector_is_asked_of_every_series_but_those_that_rules_make(configured: Callable[[str], Bundle]) -> None:
+    made = render(configured("selector: {environment: production}"))
+    page = json.loads(made[Path("grafana/dashboards/Business/executive.json")])
+    queries = [target["expr"] for panel in page["panels"] for target in panel.get("targets", ())]
+    asked = [query for query in queries if 'environment="production"' in query]
+    assert len(asked) > len(queries) / 2
+    assert not any("ALERTS" in query or ":" in query.split("{")[0].split("(")[-1] for query in asked)
+
+
+def test_a_preset_stands_between_the_defaults_and_what_is_given(configured: Callable[[str], Bundle]) -> None:
+    preset = rules(render(configured("preset: startup")), "payments")["PaymentFailures"]["expr"]
+    given = configured("{preset: startup, limits: {payment_failure_ratio: {critical: 0.5}}}")
+    own = rules(render(given), "payments")["PaymentFailures"]["expr"]
+    assert ("> 0.34" in preset, ">= 3" in preset) == (True, True)
+    assert ("> 0.5" in own, ">= 3" in own) == (True, True)
+
+
+def test_the_fiscal_year_of_the_pages_begins_where_it_is_said_to(configured: Callable[[str], Bundle]) -> None:
+    made = render(configured("fiscal_year_starts: 4"))
+    assert json.loads(made[Path("grafana/dashboards/Business/executive.json")])["fiscalYearStartMonth"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("collectors: [nodes]", "collectors.0: there is no such collector; expected node"),
+        ("packs: [revenu]", "packs.0: there is no such pack; expected revenue"),
+        ("preset: huge", "preset"),
+        ("fiscal_year_starts: 13", "fiscal_year_starts"),
+        ("selector: {'a b': c}", "selector"),
+    ],
+)
+def test_what_is_no_choice_is_refused(text: str, problem: str, configured: Callable[[str], Bundle]) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        configured(text)
+
+
+def test_a_difference_is_shown_against_the_defaults_and_against_what_was_written(
+    configured: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    changed = configured("limits: {host_memory_ratio: {warning: 0.91}}")
+    lines = list(differences(None, changed))
+    assert any(line.startswith("+") and line.endswith("> 0.91") for line in lines)
+    assert any(line.startswith("-") and line.endswith("> 0.8") for line in lines)
+    write(tmp_path / "out", changed)
+    assert list(differences(tmp_path / "out", changed)) == []
+    assert list(differences(tmp_path / "out")) != []

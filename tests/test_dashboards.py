@@ -17,7 +17,8 @@ from exporter.sources import sources_folder
 
 Json = dict[str, Any]
 
-PANEL_TYPES = {"stat", "timeseries", "bargauge", "gauge", "heatmap", "state-timeline", "table", "text", "row"}  # none that Grafana 11 to 13 migrates or lacks
+# None that Grafana 11 to 13 migrates or lacks.
+PANEL_TYPES = {"stat", "timeseries", "bargauge", "gauge", "heatmap", "state-timeline", "table", "text", "row"}
 LIB = "local lib = (import 'dashboards/lib/lib.libsonnet')(mixin._config);\n"
 INTERVALS = {"$__rate_interval": "5m", "$__range": "1h"}
 SAMPLED = {"rate", "irate", "increase"}

@@ -1,9 +1,10 @@
 """The bundle: dashboards, alerts, recording rules and notification routes, rendered from their Jsonnet sources.
 
-`write` renders it for a user's configuration; `generate` and `stale` keep a checkout's committed copy current.
+`write` renders it for a user's configuration, `differences` says what that would change; `generate` and `stale` keep a
+checkout's committed copy current.
 """
 
-from exporter.bundle.files import generate, render, stale, write
+from exporter.bundle.files import differences, generate, render, stale, write
 from exporter.bundle.settings import Bundle, load
 
-__all__ = ["Bundle", "generate", "load", "render", "stale", "write"]
+__all__ = ["Bundle", "differences", "generate", "load", "render", "stale", "write"]

@@ -1,5 +1,6 @@
 """The files of the bundle: what each holds, and whether those on disk still hold it."""
 
+import difflib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 
 from exporter.bundle.jsonnet import INDEX, evaluate, index
 from exporter.bundle.page import page
+from exporter.bundle.presence import fed, unfed
 from exporter.bundle.settings import Bundle
 from exporter.sources import sources_folder
 
@@ -23,6 +25,7 @@ _PROGRAM = """\
   priorities: mixin.priorities,
 }
 """
+_METRICS = "import 'dashboards/lib/metrics.libsonnet'"
 _GENERATED = (
     "grafana/dashboards/**/*.json",
     "prometheus/rules/*.yaml",
@@ -37,8 +40,13 @@ _ORDER = (
 
 def render(bundle: Bundle | None = None, sources: Path | None = None) -> dict[Path, str]:
     """The text of every file of the bundle, by its path below the output's root. Raises `BundleError`."""
-    sources = sources or sources_folder()
-    made = evaluate(sources, _PROGRAM, (bundle or Bundle()).config(sources))
+    sources, bundle = sources or sources_folder(), bundle or Bundle()
+    made = evaluate(sources, _PROGRAM, bundle.config(sources))
+    if bundle.collectors is not None or bundle.packs is not None:
+        rules = (rule for group in made["records"] for rule in group["rules"])
+        absent = unfed(evaluate(sources, _METRICS), rules, bundle.collectors, bundle.packs)
+        made = evaluate(sources, _PROGRAM, {**bundle.config(sources), "absent": absent})
+        made |= {part: fed(made[part], absent) for part in ("records", "alerts")}
     files = {Path("prometheus/alertmanager.yml"): _yaml(made["alertmanager"])}
     for name, dashboard in made["dashboards"].items():
         text = json.dumps(dashboard, indent=2, sort_keys=True, ensure_ascii=False)
@@ -60,6 +68,19 @@ def write(output: Path, bundle: Bundle | None = None, sources: Path | None = Non
     for path, text in files.items():
         _write(output / path, text)
     return list(files)
+
+
+def differences(output: Path | None, bundle: Bundle | None = None, sources: Path | None = None) -> Iterator[str]:
+    """What writing the bundle would change below a folder, or without one in the defaults, as lines of a unified diff."""
+    now = render(bundle, sources)
+    before = render(None, sources) if output is None else {path: _text_of(output / path) for path in now}
+    for path in sorted(now.keys() | before.keys()):
+        old, new = (files.get(path, "").splitlines() for files in (before, now))
+        yield from difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm="")
+
+
+def _text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def generate(root: Path) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
 
 from exporter.bundle.jsonnet import evaluate
+from exporter.bundle.presence import OWN
 from exporter.document import Document, Problem, problems_of
 from exporter.fields import Model
 from exporter.sources import sources_folder
@@ -19,6 +20,7 @@ Span = Annotated[str, Field(min_length=2, pattern=r"^(\d+y)?(\d+w)?(\d+d)?(\d+h)
 """A length of time as Prometheus and Alertmanager write it: 90s, 5m, 1h30m."""
 Name = Annotated[str, Field(min_length=1)]
 Priority = Literal["P0", "P1", "P2", "P3"]
+Preset = Literal["startup", "growth", "scale"]
 Channel = Literal["pagerduty", "slack", "email", "sms", "webhook"]
 
 
@@ -43,6 +45,9 @@ class Jobs(TypedDict, total=False):
     node: Name
     postgres: Name
     blackbox: Name
+    app: Name  # your own application
+    prometheus: Name
+    alertmanager: Name
 
 
 @_STRICT
@@ -139,6 +144,18 @@ class Bundle(Model):
 
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     """The currency of figures that have no other, as ISO 4217 writes it."""
+    preset: Preset | None = None
+    """How large the company is: changes to thresholds and priorities that fit it. What is given here besides comes first."""
+    collectors: tuple[Name, ...] | None = None
+    """The kinds of collector that run; panels and alerts of others are left out. All unless given."""
+    packs: tuple[Name, ...] | None = None
+    """The packs that run; panels and alerts of others are left out. All unless given."""
+    source: Name | None = None
+    """The name of the collector whose business figures are shown at first, where several tell the same."""
+    selector: Mapping[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = Field(default={})
+    """Labels that every series asked for has to have, such as `environment: production`."""
+    fiscal_year_starts: int | None = Field(default=None, ge=1, le=12)
+    """The month in which the fiscal year begins, 1 to 12."""
     links: Links = Links()
     jobs: Jobs = Jobs()
     limits: Mapping[str, dict[str, float]] = Field(default={})
@@ -152,7 +169,9 @@ class Bundle(Model):
     def config(self, sources: Path) -> dict[str, Any]:
         """The whole configuration, as the Jsonnet sources read it: their defaults, and what is given here in their place."""
         defaults = evaluate(sources, "import 'dashboards/lib/config.libsonnet'")
-        return _merged(defaults, self.model_dump(exclude_unset=True))
+        given = self.model_dump(exclude_unset=True, exclude={"preset", "collectors", "packs"})
+        preset = evaluate(sources, "import 'dashboards/lib/presets.libsonnet'")[self.preset] if self.preset else {}
+        return _merged(_merged(defaults, preset), given)
 
 
 def load(file: Path, sources: Path | None = None) -> Bundle:
@@ -172,7 +191,13 @@ def load(file: Path, sources: Path | None = None) -> Bundle:
 
 
 def _unknown_names(bundle: Bundle, sources: Path) -> Iterator[Problem]:
-    """The names that the sources do not have: only they know which limits and alerts there are."""
+    """The names that the sources do not have: only they know which limits, alerts, collectors and packs there are."""
+    metrics = evaluate(sources, "import 'dashboards/lib/metrics.libsonnet'").values()
+    for key, what, chosen in (("kinds", "collector", bundle.collectors), ("packs", "pack", bundle.packs)):
+        known = {name for metric in metrics for name in metric[key]} - OWN
+        for index, name in enumerate(chosen or ()):
+            if name not in known:
+                yield _unknown((f"{what}s", str(index)), what, sorted(known), name)
     limits = evaluate(sources, "import 'dashboards/lib/limits.libsonnet'")
     for name, values in bundle.limits.items():
         if name not in limits:
@@ -187,8 +212,8 @@ def _unknown_names(bundle: Bundle, sources: Path) -> Iterator[Problem]:
             yield _unknown(("alerts", name), "alert", alerts)
 
 
-def _unknown(place: tuple[str, ...], what: str, known: Any) -> Problem:
-    near = difflib.get_close_matches(place[-1], known, 1)
+def _unknown(place: tuple[str, ...], what: str, known: Any, name: str | None = None) -> Problem:
+    near = difflib.get_close_matches(name or place[-1], known, 1)
     return Problem(
         place, f"there is no such {what}; expected {near[0] if near else 'one of ' + ', '.join(known)}", shows_value=False
     )
