@@ -1,12 +1,13 @@
-# Every target makes what it needs. `make demo` shows the product, `make check test` is what continuous integration runs.
-.PHONY: help demo check test bench generate clean
+# Every target makes what it needs. `make demo` shows the product, `make check test slow` is what continuous integration runs.
+.PHONY: help demo check test slow bench generate clean
 .DELETE_ON_ERROR:
 BIN := .venv/bin
 
 help:
 	@echo "make demo      a whole company to look at, on this machine; Ctrl-C ends it and leaves nothing behind"
 	@echo "make check     style, types, generated files"
-	@echo "make test      all tests, against the real PostgreSQL, Prometheus and Alertmanager"
+	@echo "make test      all tests but the slow ones, against the real PostgreSQL, Prometheus and Alertmanager; ten minutes"
+	@echo "make slow      the slow ones: from end to end, floods, soaks; a quarter of an hour"
 	@echo "make bench     cost beside the peers, side by side in one run; ten minutes; writes docs/performance.md"
 	@echo "make generate  write the generated files: catalogue, dashboards, rules, routing, reference pages"
 	@echo "make clean     remove what the other targets made"
@@ -21,7 +22,10 @@ check: .venv/.dev
 	$(BIN)/python .ci/generate --check
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+slow: .venv/.dev
+	$(BIN)/python -m pytest -n 2 -m slow
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench
