@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 # None that Grafana 11 to 13 migrates or lacks.
 PANEL_TYPES = {"stat", "timeseries", "bargauge", "gauge", "heatmap", "state-timeline", "table", "text", "row"}
-LIB = "local lib = (import 'dashboards/lib/lib.libsonnet')(mixin._config);\n"
+LIB = "local lib = mixin.lib;\n"
 INTERVALS = {"$__rate_interval": "5m", "$__range": "1h"}
 SAMPLED = {"rate", "irate", "increase"}
 

@@ -6,7 +6,8 @@ function(lib) {
   local required = ['expr', 'priority', 'domain', 'service', 'summary', 'description', 'impact', 'action', 'dashboard'],
   local optional = ['for', 'keep_firing_for', 'dashboard_labels', 'labels', 'annotations'],
 
-  // expr            PromQL; metrics are named through lib.metrics and lib.records, numbers come from lib.limits
+  // expr            an expression of lib.promql, or PromQL in which metrics are named through lib.metrics and lib.records;
+  //                 numbers come from lib.limits
   // priority        P0 to P3: severity and receivers follow
   // domain, service what part of the company, and what thing in it; both are labels that routes and inhibitions use
   // summary         one sentence that holds for every instance; description has the value and the labels
@@ -23,8 +24,11 @@ function(lib) {
   // A number of seconds in words: 24 hours.
   span(seconds):: if seconds % 86400 == 0 && seconds > 86400 then '%d days' % (seconds / 86400) else '%g hours' % (seconds / 3600),
 
-  // A recording rule, described like a metric so that panels can treat it as one.
+  // A recording rule, described like a metric so that panels can treat it as one: `labels` are those that its series have.
+  // `expr` makes them; several `rules`, each with an `expr` and labels that it `sets`, where they come from different places.
   record(fields):: { type: 'gauge', labels: [] } + fields,
+
+  local text_of(expr) = std.rstripChars(if std.isObject(expr) then expr.expr else expr, '\n'),
 
   local changed(name, fields) =
     local change = if std.objectHas(lib.config.alerts, name) then lib.config.alerts[name] else {};
@@ -42,7 +46,7 @@ function(lib) {
     assert std.objectHas(runbooks, name) : '%s has no runbook: write alerts/runbooks/%s.md' % [name, name];
     {
       alert: name,
-      expr: std.rstripChars(fields.expr, '\n'),
+      expr: text_of(fields.expr),
       labels: {
         priority: fields.priority,
         severity: lib.priorities[fields.priority].severity,
@@ -59,9 +63,10 @@ function(lib) {
       } + (if std.objectHas(fields, 'annotations') then fields.annotations else {}),
     } + optional_field(fields, 'for') + optional_field(fields, 'keep_firing_for'),
 
+  // An area is evaluated as often as Prometheus says, unless it has an `interval` of its own.
   local groups(areas, rules_of) = {
     groups: [
-      { name: area, rules: rules_of(areas[area]) }
+      { name: area, rules: rules_of(areas[area]) } + optional_field(areas[area], 'interval')
       for area in std.objectFields(areas)
       if rules_of(areas[area]) != []
     ],
@@ -84,7 +89,8 @@ function(lib) {
 
   // Of all areas, by name: the groups of their recording rules.
   record_groups(areas):: groups(areas, function(area) [
-    { record: name, expr: std.rstripChars(area.records[name].expr, '\n') }
+    { record: name, expr: text_of(rule.expr) } + (if std.objectHas(rule, 'sets') then { labels: rule.sets } else {})
     for name in (if std.objectHas(area, 'records') then std.objectFields(area.records) else [])
+    for rule in (if std.objectHas(area.records[name], 'rules') then area.records[name].rules else [area.records[name]])
   ]),
 }

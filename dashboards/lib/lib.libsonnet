@@ -1,6 +1,6 @@
 // What every dashboard and every alert is given, made once from the configuration. Each part is a function of the whole, so
-// that parts can use each other; a part that is not used is not evaluated.
-function(config) {
+// that parts can use each other; a part that is not used is not evaluated. `areas` are those of alerts/*.jsonnet, by name.
+function(config, areas) {
   local lib = self,
 
   config: config,
@@ -9,8 +9,12 @@ function(config) {
   local others = import 'others.libsonnet',
   absent: std.set(config.absent),
   // Every recording rule by name, in the same shape as a metric.
-  records: { [name]: { name: name } + recorded.records[name] for name in std.objectFields(recorded.records) },
-  local recorded = (import '../../alerts/records.jsonnet')(lib),
+  records: {
+    [name]: { name: name } + areas[area].records[name]
+    for area in std.objectFields(areas)
+    if std.objectHas(areas[area], 'records')
+    for name in std.objectFields(areas[area].records)
+  },
   // Thresholds: alerts fire at them, panels draw them.
   limits: std.mergePatch(import 'limits.libsonnet', config.limits),
   priorities: std.mergePatch(import '../../alerts/lib/priorities.libsonnet', config.priorities),
