@@ -29,6 +29,21 @@
   fiscal_year_starts: 1,
   // Changes to limits.libsonnet, of the same shape.
   limits: {},
+  // Changes to the objectives of alerts/slos.jsonnet, by name: fields to replace, or null to leave one out.
+  slos: {},
+  // Changes to the anomalies of alerts/anomalies.jsonnet, by name: fields to replace, or null to leave one out.
+  anomalies: {},
+  // Planned work, in UTC and each week: what fails in it counts against no objective. `days` are 0 (Sunday) to 6.
+  //   [{ slos: ['api-availability'], days: [0], from: '02:00', to: '04:00' }]
+  maintenance: [],
+  // What a service costs in a month, and the share of it that idles anyway is computed from its load.
+  //   { api: { monthly: 240, currency: 'USD' } }
+  costs: {},
+  // When a service needs more replicas, or fewer: what one replica takes.
+  //   { api: { requests_per_second: 50, cpu_ratio: 0.7, latency_seconds: 0.5, replicas: 2 } }
+  scaling: {},
+  // When people work, for alerts that wait until then. Holidays are dates.
+  business_hours: { days: 'monday:friday', from: '09:00', to: '18:00', location: 'UTC', holidays: [] },
   // Changes to the table of priorities, of the same shape.
   priorities: {},
   // Changes to alerts, by name: fields to replace, or null to leave the alert out.

@@ -15,8 +15,15 @@ function(config, areas) {
     if std.objectHas(areas[area], 'records')
     for name in std.objectFields(areas[area].records)
   },
-  // Thresholds: alerts fire at them, panels draw them.
-  limits: std.mergePatch(import 'limits.libsonnet', config.limits),
+  // Thresholds: alerts fire at them, panels draw them. Those of one area of alerts stand in its file.
+  limits: std.mergePatch(
+    std.foldl(
+      function(all, area) all + (if std.objectHas(areas[area], 'limits') then areas[area].limits else {}),
+      std.objectFields(areas),
+      import 'limits.libsonnet',
+    ),
+    config.limits
+  ),
   priorities: std.mergePatch(import '../../alerts/lib/priorities.libsonnet', config.priorities),
   rule: (import '../../alerts/lib/rule.libsonnet')(lib),
 

@@ -18,6 +18,8 @@ Address = Annotated[str, Field(pattern=r"^https?://\S*[^/\s]$")]
 """A web address without a slash at its end."""
 Span = Annotated[str, Field(min_length=2, pattern=r"^(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$")]
 """A length of time as Prometheus and Alertmanager write it: 90s, 5m, 1h30m."""
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+"""A time of the day: 09:00. The day ends at 24:00."""
 Name = Annotated[str, Field(min_length=1)]
 Priority = Literal["P0", "P1", "P2", "P3"]
 Preset = Literal["startup", "growth", "scale"]
@@ -108,6 +110,49 @@ class Receivers(TypedDict, total=False):
     heartbeat: Webhook | None  # what expects the Watchdog every five minutes; the webhook unless given
 
 
+_Begin = TypedDict("_Begin", {"from": Clock})  # a word of Python cannot be a field of a class
+
+
+@_STRICT
+class Maintenance(_Begin):
+    """Planned work on certain days of the week, in UTC."""
+
+    slos: list[Name]
+    days: list[Annotated[int, Field(ge=0, le=6)]]  # 0 is Sunday
+    to: Clock
+
+
+@_STRICT
+class Cost(TypedDict):
+    """What a service costs."""
+
+    monthly: Annotated[float, Field(ge=0)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+@_STRICT
+class Scaling(TypedDict, total=False):
+    """What one replica of a service takes, and how many there are."""
+
+    requests_per_second: Annotated[float, Field(gt=0)]
+    cpu_ratio: Annotated[float, Field(gt=0, le=1)]
+    latency_seconds: Annotated[float, Field(gt=0)]
+    replicas: Annotated[int, Field(ge=1)]
+
+
+_Hours = TypedDict("_Hours", {"from": Clock}, total=False)
+
+
+@_STRICT
+class BusinessHours(_Hours, total=False):
+    """When people work: days as Alertmanager writes them (`monday:friday`), a time zone, holidays as dates."""
+
+    days: Name
+    to: Clock
+    location: Name
+    holidays: list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]]
+
+
 @_STRICT
 class PriorityChange(TypedDict, total=False):
     """What is different about a priority."""
@@ -159,7 +204,19 @@ class Bundle(Model):
     links: Links = Links()
     jobs: Jobs = Jobs()
     limits: Mapping[str, dict[str, float]] = Field(default={})
-    """Thresholds, by their names in dashboards/lib/limits.libsonnet."""
+    """Thresholds, by their names in dashboards/lib/limits.libsonnet and in alerts/*.jsonnet."""
+    slos: Mapping[str, dict[str, Any] | None] = Field(default={})
+    """Changes to objectives, by their names in alerts/slos.jsonnet; null leaves one out."""
+    anomalies: Mapping[str, dict[str, Any] | None] = Field(default={})
+    """Changes to anomalies, by their names in alerts/anomalies.jsonnet; null leaves one out."""
+    maintenance: tuple[Maintenance, ...] = ()
+    """Planned work, each week: what fails in it counts against no objective."""
+    costs: Mapping[str, Cost] = Field(default={})
+    """What services cost, by name."""
+    scaling: Mapping[str, Scaling] = Field(default={})
+    """What one replica of a service takes, by the service's name."""
+    business_hours: BusinessHours = BusinessHours()
+    """When people work, for alerts that wait until then."""
     priorities: Mapping[Priority, PriorityChange] = Field(default={})
     """Who is told of a priority, and how often."""
     alerts: Mapping[str, AlertChange | None] = Field(default={})
@@ -198,7 +255,7 @@ def _unknown_names(bundle: Bundle, sources: Path) -> Iterator[Problem]:
         for index, name in enumerate(chosen or ()):
             if name not in known:
                 yield _unknown((f"{what}s", str(index)), what, sorted(known), name)
-    limits = evaluate(sources, "import 'dashboards/lib/limits.libsonnet'")
+    limits = evaluate(sources, "mixin.lib.limits")
     for name, values in bundle.limits.items():
         if name not in limits:
             yield _unknown(("limits", name), "limit", limits)
