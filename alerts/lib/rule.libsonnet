@@ -21,6 +21,19 @@ function(lib) {
     assert unknown == [] : 'an alert has no field %s' % std.join(', ', unknown);
     fields,
 
+  // Only as long as the figures are fresh: an expression without the series of sources that were not read for some time, since
+  // their figures describe the past. `by` is the label that names the collector.
+  fresh(expr, by='source')::
+    local q = lib.promql, e = q.expression(expr);
+    local stale = q.above(
+      q.age(q.greatest(lib.metrics.bellwether_collector_last_success_timestamp_seconds, by=['collector'])),
+      lib.limits.source_age_seconds.warning
+    );
+    e {
+      expr: '(%s)\nunless on (%s) label_replace(\n  %s,\n  "%s", "$1", "collector", "(.*)"\n)' % [e.expr, by, stale.expr, by],
+      reads:: e.reads + stale.reads,
+    },
+
   // A number of seconds in words: 24 hours.
   span(seconds):: if seconds % 86400 == 0 && seconds > 86400 then '%d days' % (seconds / 86400) else '%g hours' % (seconds / 3600),
 
