@@ -48,11 +48,12 @@ SECONDS = Metric(
 )
 
 # Days are counted in UTC, and the clock is the server's, which dates the rows. With this memory, unless the server gives more,
-# half a million events are sorted without temporary files.
+# half a million events are sorted without temporary files. It is not compiled (JIT): that would be done anew each time.
 _PREPARE = """
     select now() as as_of,
            set_config('TimeZone', 'UTC', true),
-           set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)::text, true)
+           set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)::text, true),
+           case current_setting('jit', true) when 'on' then set_config('jit', 'off', true) end
 """
 # Level by level: `began` is when the latest try began that comes to `position` at this event, NULL where the event is one of a
 # later step. A later begin is never worse, so one value says all. A level sorts what is left of the events, and joins nothing.

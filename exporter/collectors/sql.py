@@ -5,10 +5,12 @@ Source of the clock that it goes by: https://www.postgresql.org/docs/current/fun
 
 import asyncio
 import logging
+import marshal
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,9 +31,14 @@ from exporter.packs.standing import Standing
 
 log = logging.getLogger(__name__)
 
-# Days and months are counted in UTC, so that the same rows give the same figures on every server.
-_NOW = "select now() as as_of, set_config('TimeZone', 'UTC', true)"
-_MEMORY = "select set_config('work_mem', %(memory)s, true)"
+# Days and months are counted in UTC, so that the same rows give the same figures on every server. Queries are not compiled
+# (JIT): that would be done anew at each run.
+_BEGIN = """
+    select now() as as_of,
+           set_config('TimeZone', 'UTC', true),
+           set_config('work_mem', coalesce(nullif(%(memory)s, ''), current_setting('work_mem')), true),
+           case current_setting('jit', true) when 'on' then set_config('jit', 'off', true) end
+"""
 _LIMIT = "select set_config('statement_timeout', %(limit)s, true)"
 
 
@@ -123,10 +130,8 @@ class Sql(Collector, kind="sql"):
             began = time.perf_counter()
             try:
                 async with self._postgres.transaction() as cursor:
-                    now = await _server_time(cursor)
+                    now = await _server_time(cursor, self.work_mem)
                     as_of = as_of or self._as_of or now
-                    if self.work_mem:
-                        await cursor.execute(_MEMORY, {"memory": self.work_mem})
                     if pending is None:
                         pending = await self._due(cursor, as_of)
                     while pending:
@@ -159,7 +164,11 @@ class Sql(Collector, kind="sql"):
             asking.tally = await self._count(cursor, asking, as_of)
             figures = dict(asking.tally.exposed)
         else:
-            figures = asking.query.figures(*await _result(cursor, asking, asking.query.parameters(as_of)))
+            await _execute(cursor, asking, asking.query.parameters(as_of))
+            answer, figures = _fingerprint(cursor), asking.figures
+            if not answer or answer != asking.answer:
+                figures = asking.query.figures(*await _rows(cursor))
+                asking.answer = answer
         self._agenda.succeeded(asking, as_of, figures)
 
     async def _count(self, cursor: Cursor, asking: Standing, as_of: datetime) -> Tally:
@@ -191,11 +200,30 @@ class Sql(Collector, kind="sql"):
 
 async def _result(cursor: Cursor, asking: Standing, parameters: dict[str, Any]) -> tuple[list[str], list[Row]]:
     """The columns and rows of a query's result."""
+    await _execute(cursor, asking, parameters)
+    return await _rows(cursor)
+
+
+async def _execute(cursor: Cursor, asking: Standing, parameters: dict[str, Any]) -> None:
     query = asking.query
     await cursor.execute(query.statement.encode(), parameters)
     asking.rows += cursor.rowcount
     query.refuse_flood(cursor.rowcount // (len(query.buckets) + 1))  # before rows beyond measure are made objects of
+
+
+async def _rows(cursor: Cursor) -> tuple[list[str], list[Row]]:
     return [column.name for column in cursor.description or ()], await cursor.fetchall()
+
+
+def _fingerprint(cursor: Cursor) -> bytes:
+    """What tells a result from another as it came from the server, in a fifth of the time that it takes to read it."""
+    result = cursor.pgresult
+    if result is None:
+        return b""
+    columns, value = range(result.nfields), result.get_value
+    cells = [value(row, column) for row in range(result.ntuples) for column in columns]
+    told = [[(result.fname(column), result.ftype(column)) for column in columns], cells]
+    return blake2b(marshal.dumps(told, 2), digest_size=16).digest()  # version 2: alike for what is equal
 
 
 async def _look(cursor: Cursor) -> survey.Survey:
@@ -209,9 +237,9 @@ async def _advice(cursor: Cursor, scan: plan.Scan) -> str:
     return plan.advice(scan, facts) if facts else ""
 
 
-async def _server_time(cursor: Cursor) -> datetime:
+async def _server_time(cursor: Cursor, work_mem: str) -> datetime:
     """The server's clock at the transaction's start: the clock that dates the rows, so that no skew can matter."""
-    await cursor.execute(_NOW)
+    await cursor.execute(_BEGIN, {"memory": work_mem})
     row = await cursor.fetchone()
     if row is None:
         raise Malformed("select now() gave no row")

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 SPARE = 0.1  # of a run's timeout, for what is not a query
 _LOOK_AGAIN = timedelta(minutes=10)  # for views that were mapped meanwhile
+_SHARE = 1 / 15  # of the time from run to run, for queries asked again: 2 s of 30; beyond it they take turns
+_LEAST = 1.0  # seconds for them at any rate: who asks every second wants to know every second
+_CHEAP = 0.01  # of that: for so little a query need not wait for its turn
 
 
 class Agenda:
@@ -68,9 +71,21 @@ class Agenda:
         self.active, self._looked = active, as_of
 
     def due(self, as_of: datetime) -> deque[Standing]:
-        """The queries to be asked in this run. Those that were too slow come after all others."""
+        """The queries to be asked in this run, as many as it may take. Those that were too slow come after all others."""
         due = [each for each in self.active if each.due(as_of, self._interval)]
-        return deque(sorted(due, key=lambda each: each.slow))
+        waiting = self._beyond_means(due)
+        return deque(sorted((each for each in due if each not in waiting), key=lambda each: each.slow))
+
+    def _beyond_means(self, due: list[Standing]) -> set[Standing]:
+        """Those for which a later run is early enough, so that a large database is not kept busy: the ones asked last."""
+        means = left = max(_LEAST, _SHARE * self._interval.total_seconds())
+        again = [(each.asked, each) for each in due if each.asked and each.query.type != "counter"]
+        in_turn = [each for _, each in sorted(again, key=lambda pair: pair[0]) if each.seconds > _CHEAP * means]
+        for number, each in enumerate(in_turn):
+            left -= each.seconds
+            if number and left < 0:
+                return set(in_turn[number:])
+        return set()
 
     def pass_over(self, asking: Standing) -> None:
         """Note that no time was left for a query; it is asked as soon as there is."""
@@ -96,8 +111,7 @@ class Agenda:
         by_pack: dict[str, list[Standing]] = {}
         for each in self.active:
             by_pack.setdefault(each.pack, []).append(each)
-            for key, figure in each.shown(as_of, self._interval, longest).items():
-                yield each.query.sample(*key, figure, self.source)
+            yield from each.samples(each.shown(as_of, self._interval, longest), self.source)
         yield from standing.own_samples(self.source, self.choice.refused, by_pack)
 
     def refusals(self) -> list[Examination]:

@@ -65,6 +65,10 @@ class Standing:
     rows: int = 0
     seconds: float = 0.0
     """How long it took when it was last asked."""
+    answer: bytes = b""
+    """What tells the answer that the figures were made of from another; empty where nobody looks."""
+    _samples: tuple[Figures, list[Sample]] | None = None
+    """Those last made, and the figures that they were made of."""
 
     @property
     def slow(self) -> bool:
@@ -100,6 +104,12 @@ class Standing:
             return self.figures
         longest = _INTERVALS_KEPT * max(interval, timedelta(seconds=self.query.every)) if max_age is None else max_age
         return self.figures if as_of - self.as_of <= longest else {}
+
+    def samples(self, figures: Figures, source: str) -> list[Sample]:
+        """Figures of it as the collector of that name shows them: made once as long as they are the same ones."""
+        if self._samples is None or self._samples[0] is not figures:
+            self._samples = figures, [self.query.sample(*key, figure, source) for key, figure in figures.items()]
+        return self._samples[1]
 
 
 def own_samples(source: str, refused: Iterable[str], standings: Mapping[str, Iterable[Standing]]) -> Iterator[Sample]:

@@ -1,4 +1,8 @@
-"""All packs on a large company: what a poll costs once the first has counted everything."""
+"""All packs on a large company: what a poll costs once the first has counted everything.
+
+A later poll is one as they come, 15 s apart: what is due by its own interval and within the share of time that queries may
+take. The poll that asks everything asks each query of each pack, as no poll but the first does.
+"""
 
 import asyncio
 import statistics
@@ -22,10 +26,26 @@ from tests.bench.report import Cell, Section, Verdict
 SMALL, LARGE = (100_000, 1_000_000), (100_000, 1_000_000, 10_000_000)  # events
 _END = datetime(2026, 11, 1, tzinfo=UTC)  # of what the tables hold
 _STEP = timedelta(seconds=15)
-_POLLS = 10
+_POLLS = 40  # ten minutes: in them every figure of an interval up to five minutes is asked for twice
+_ALSO = """
+    create table big.mfa_factors as
+    select 'm' || n as factor_id, 'u' || 1 + floor(big.chance(n, 1) * {events} / 10)::int as user_id,
+           big.one_of('{{totp,sms,passkey}}', n, 2) as method, big.moment(n, {events} / 20) as enrolled_at,
+           case when big.chance(n, 3) < 0.1 then big.moment(n, {events} / 20) + interval '60 days' end as removed_at
+    from generate_series(1, {events} / 20) as n;
+    create table big.marketing_spend as
+    select big.moment(n, 1200) as spent_at, big.one_of('{{paid_search,partner}}', n, 1) as channel,
+           big.one_of('{{spring,summer}}', n, 2) as campaign, 'EUR' as currency,
+           round((100 + big.chance(n, 3) * 900)::numeric, 2) as amount
+    from generate_series(1, 1200) as n;
+    create unique index on big.accounts (account_id);
+    create unique index on big.users (user_id);
+    create index on big.subscriptions (account_id);
+    create index on big.mfa_factors (user_id)
+"""  # beside what large.sql has, and the keys that docs/contract.md wants indexed
 _STATEMENTS = """
     select left(regexp_replace(query, '\\s+', ' ', 'g'), 90) as text, mean_exec_time, max_exec_time, temp_blks_written,
-           query ~ '> \\$1 and \\w+ <= \\$2' as of_counter
+           query ~ '> \\$1 and [\\w.]+ <= \\$2' as of_counter
     from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
     order by max_exec_time desc
 """
@@ -35,7 +55,16 @@ def measure(sizes: Sequence[int]) -> Section:
     """Sizes are numbers of events; there are a tenth as many users."""
     section = Section(
         "All packs on a large company",
-        ("events", "first poll, s", "later poll, ms", "of these the counters, ms", "slowest query, ms", "temporary files, MB"),
+        (
+            "events",
+            "first poll, s",
+            "later poll, ms",
+            "longest of them, ms",
+            "counters, ms",
+            "all queries once, ms",
+            "slowest query, ms",
+            "temporary files, MB",
+        ),
     )
     for size in sizes:
         with Server() as server:
@@ -46,9 +75,11 @@ def measure(sizes: Sequence[int]) -> Section:
     section.remark = f"The slowest queries at {events}, in ms:\n\n" + "\n".join(_slowest)
     section.verdicts = [
         Verdict(f"all packs, {events}: later poll", _number(last[2]) / 1000, 2, "s"),
-        Verdict(f"all packs, {events}: slowest query of later polls", _number(last[4]), 500, "ms"),
-        Verdict(f"all packs, {events}: temporary files of later polls", _number(last[5]), 0, "MB"),
-        Verdict(f"counters, {events} over 100,000", _number(last[3]) / _number(section.rows[0][3]), 2, "times"),
+        Verdict(f"all packs, {events}: longest later poll", _number(last[3]) / 1000, 2, "s"),
+        Verdict(f"all packs, {events}: all queries in one poll", _number(last[5]) / 1000, 2, "s"),
+        Verdict(f"all packs, {events}: slowest query after the first poll", _number(last[6]), 500, "ms"),
+        Verdict(f"all packs, {events}: temporary files after the first poll", _number(last[7]), 0, "MB"),
+        Verdict(f"counters, {events} over 100,000", _number(last[4]) / _number(section.rows[0][4]), 2, "times"),
     ]
     return section
 
@@ -65,7 +96,8 @@ def _fill(server: Server, events: int) -> None:
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute("create extension if not exists pg_stat_statements")
         connection.execute(contract.as_sql().encode())
-        for statement in Path(__file__).with_name("large.sql").read_text().replace("%(events)s", str(events)).split(";\n"):
+        large = Path(__file__).with_name("large.sql").read_text().replace("%(events)s", str(events))
+        for statement in (*large.split(";\n"), *_ALSO.format(events=events).split(";\n")):
             connection.execute(statement.encode())
         tables = [row[0] for row in connection.execute("select tablename from pg_tables where schemaname = 'big'")]
         for table in tables:
@@ -84,7 +116,9 @@ def _fill(server: Server, events: int) -> None:
 
 
 async def _row(server: Server) -> tuple[float, ...]:
-    everything = Sql(name="large", dsn=Secret(server.dsn()), packs=tuple(shipped()), statement_timeout=600, timeout=3600)
+    everything = Sql(
+        name="large", dsn=Secret(server.dsn()), packs=tuple(shipped()), every=15, statement_timeout=600, timeout=3600
+    )
     progress("packs: the first poll")
     began = time.perf_counter()
     await _poll(everything, _END)
@@ -93,12 +127,17 @@ async def _row(server: Server) -> tuple[float, ...]:
         connection.execute("select pg_stat_statements_reset()")
         progress("packs: later polls")
         later = [await _timed(everything, _END + _STEP * number) for number in range(1, _POLLS + 1)]
+        progress("packs: a poll that asks everything")
+        for each in everything._agenda.standings:
+            each.asked = None
+        whole = await _timed(everything, _END + _STEP * (_POLLS + 1))
         found = connection.execute(_STATEMENTS.encode()).fetchall()
     await everything.close()
     counters = 2 * sum(mean for _, mean, _, _, of_counter in found if of_counter)  # each asks for two windows
     _slowest[:] = [f"- {most:.0f}: `{text}`" for text, _, most, *_ in found[:8]]
     temporary = sum(blocks for *_, blocks, _ in found) * 8192 / 1e6
-    return first, statistics.median(later) * 1000, counters, max(most for _, _, most, *_ in found), temporary
+    milliseconds = [seconds * 1000 for seconds in (statistics.mean(later), max(later), whole)]
+    return first, *milliseconds[:2], counters, milliseconds[2], max(most for _, _, most, *_ in found), temporary
 
 
 async def _timed(collector: Sql, as_of: datetime) -> float:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 # All of this holds for the transaction alone: room to join users without temporary files, and trust in indexes that give them
 # in order (the default cost of a page is that of a turning disk).
+# Queries are not compiled (JIT): that would be done anew each time.
 _BEGIN = """
     select now() as as_of, set_config('random_page_cost', '1.1', true),
+           case current_setting('jit', true) when 'on' then set_config('jit', 'off', true) end,
            case when pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024 then set_config('work_mem', '64MB', true) end
 """
 _EXPERIMENT = ("source", "experiment")
