@@ -22,6 +22,7 @@ class Request:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: bytes
+    raw_query: str = ""
 
     @property
     def data(self) -> Any:
@@ -97,6 +98,7 @@ def endpoint(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
                 dict(parse_qsl(parts.query)),
                 {name.lower(): value for name, value in self.headers.items()},
                 body,
+                parts.query,
             )
             served.requests.append(request)
             answer = served.answers.get(parts.path, Response.text("not found", "text/plain", 404))

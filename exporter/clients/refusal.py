@@ -13,18 +13,28 @@ import httpx
 from exporter.errors import Denied, Malformed, PollError, Throttled, TimedOut, Unreachable
 
 _LONGEST_WAIT = 86400.0  # seconds; what asks for more would not be heard of again
-_RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
-_HINTS = {401: "check the credentials", 403: "check the rights of the credentials", 404: "check the URL"}
+_RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-sentry-rate-limit-reset")
+_HINTS = {
+    401: "check the credentials",
+    402: "check the plan of the account",
+    403: "check the rights of the credentials",
+    404: "check the URL",
+}
 
 
-def refusal(status: int, headers: httpx.Headers, place: str, name: str = "") -> PollError:
-    """The error of a request; `name` is what the API calls it."""
+def refusal(
+    status: int, headers: httpx.Headers, place: str, name: str = "", meaning: type[PollError] | None = None
+) -> PollError:
+    """The error of a request; `name` is what the API calls it, and `meaning` what that is, where the status does not say."""
     message = f"{place}: got status {status}{_phrase(status)}{f' ({name})' if name else ''}"
-    if status == 429 or (status in {403, 503} and "retry-after" in headers):
+    asked_to_wait = status == 429 or (status in {403, 503} and "retry-after" in headers)
+    if meaning is Throttled or (meaning is None and asked_to_wait):
         return Throttled(f"{message}: asked to send fewer requests", _wait(headers))
     if status in _HINTS:
         message += f"; {_HINTS[status]}"
-    if status in {401, 403, 407}:
+    if meaning is not None:
+        return meaning(message)
+    if status in {401, 402, 403, 407}:
         return Denied(message)
     if status in {408, 504}:
         return TimedOut(message)

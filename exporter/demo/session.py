@@ -9,10 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from exporter.app import App
-from exporter.collector import kinds, load_kinds
+from exporter.collector import Collector, kinds, load_kinds
 from exporter.demo.chapters import activity
 from exporter.demo.company import Company
 from exporter.demo.database import Server
+from exporter.demo.vendors import Vendors
 from exporter.demo.website import Website
 from exporter.serving import Web
 from exporter.settings import Settings
@@ -23,14 +24,21 @@ async def run(web: Web, say: Callable[[str], None]) -> None:
     say("starting PostgreSQL ...")
     with Server() as server:
         say("loading 400 days of a company's history ...")
-        async with Company(server) as company, Website(company.monitor_dsn) as site:
+        async with (
+            Company(server) as company,
+            Website(company.monitor_dsn) as site,
+            Vendors(company.application_dsn) as vendors,
+        ):
             settings = _settings(company.monitor_dsn, site.url)
-            app = App(settings, web)
+            watching_all = Settings(collectors=(*settings.collectors, *_services(vendors)))
+            app = App(settings, web, lambda: watching_all)
             async with app.running() as url:
                 say("collecting for the first time ...\n")
                 await app.ready()
-                for line in [*_addresses(url, site.url, company.admin_dsn), "", *await _headlines(url), "", "Ctrl-C ends it."]:
+                for line in [*_addresses(url, site.url, company.admin_dsn), "", *await _headlines(url), ""]:
                     say(line)
+                app.reload()  # the services last: to be asked for the first time, they all look through the whole history
+                say(f"from now on also its {len(vendors.settings())} services. Ctrl-C ends it.")
                 await asyncio.Event().wait()
 
 
@@ -50,6 +58,12 @@ def _settings(dsn: str, site: str) -> Settings:
     )
 
 
+def _services(vendors: Vendors) -> list[Collector]:
+    """The collectors of the services that the company subscribes to."""
+    kind = load_kinds()
+    return [kind[name].model_validate(given) for name, given in vendors.settings()]
+
+
 def _addresses(url: str, site: str, admin_dsn: str) -> list[str]:
     return [
         f"metrics    {url}/metrics",
@@ -60,10 +74,11 @@ def _addresses(url: str, site: str, admin_dsn: str) -> list[str]:
 
 
 async def _headlines(url: str) -> list[str]:
-    """Five figures of the company, read back from the exporter's own page."""
+    """Five figures of the company as its own database tells them, read back from the exporter's own page."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         page = (await client.get("/metrics")).raise_for_status().text
-    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    families = text_string_to_metric_families(page)
+    samples = [sample for family in families for sample in family.samples if sample.labels.get("source", "sql") == "sql"]
     mrr = _sum_by(samples, "saas_mrr", "currency")
     customers = _sum_by(samples, "saas_customers", "status")
     attempts = _sum_by(samples, "payment_attempts_total", "outcome")

@@ -1,14 +1,12 @@
 """The demo company's website: three pages over real HTTP, one of which tells whether the database answers."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Self
+from typing import Self
 
 import psycopg
-import uvicorn
 
+from exporter.demo.served import Receive, Scope, Send, served
 from exporter.errors import DemoError
 
 _PATIENCE = 2.0  # seconds that a visitor of /healthz waits for the database
@@ -36,23 +34,14 @@ class Website:
                 f"the website cannot listen on 127.0.0.1:{self._port}: {error.strerror}; give another port, or 0 for any"
             ) from None
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._answer, interface="asgi3", lifespan="off", ws="none", proxy_headers=False, log_config=None, access_log=False,
-            timeout_graceful_shutdown=1,
-        )  # fmt: skip
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="website")
-        await self._server.listens.wait()
+        self._serving = served(self._answer, [self._socket])
+        await self._serving.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        await self._serving
-        self._socket.close()
+        await self._serving.__aexit__(None, None, None)
 
-    async def _answer(
-        self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, kind, body = await self._page(scope["path"])
         if scope["method"] not in ("GET", "HEAD"):
             status, kind, body = 405, _TEXT, "only GET and HEAD are answered\n"
@@ -76,19 +65,3 @@ class Website:
         except (psycopg.Error, TimeoutError):
             return False
         return True
-
-
-class _Server(uvicorn.Server):
-    """One that leaves signals to the process it is part of, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listens = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listens.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -1,5 +1,6 @@
 """The client of HTTP APIs against a real server that answers well, badly, slowly and not at all."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import trustme
@@ -134,6 +136,7 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
     [
         (400, Malformed),
         (401, Denied),
+        (402, Denied),
         (403, Denied),
         (404, Malformed),
         (407, Denied),
@@ -195,6 +198,29 @@ async def test_the_apis_own_name_of_an_error_is_shown_but_no_free_text(server: E
     others: list[Any] = [{"error": {"type": "joe@example.com is unknown"}}, {"error": {"type": 5}}, {"error": None}, [], "x"]
     for other in others:
         assert "(" not in str(await failure(server, Response.json(other, 404), error_name=name))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "name", "kind", "wait"),
+    [
+        (400, {}, "ThrottlingException", Throttled, None),
+        (400, {"Retry-After": "7"}, "ThrottlingException", Throttled, 7),
+        (400, {}, "AccessDeniedException", Denied, None),
+        (429, {}, "AccessDeniedException", Denied, None),
+        (500, {}, "ThrottlingException", Throttled, None),
+        (400, {}, "ValidationException", Malformed, None),
+        (429, {}, "ValidationException", Throttled, None),
+    ],
+)
+async def test_an_api_may_say_by_name_what_its_status_does_not(
+    server: Endpoint, *, status: int, headers: dict[str, str], name: str, kind: type[PollError], wait: float | None
+) -> None:
+    answer = Response(json.dumps({"__type": name}).encode(), status, headers)
+    meanings: dict[str, type[PollError]] = {"ThrottlingException": Throttled, "AccessDeniedException": Denied}
+    error = await failure(server, answer, error_name=lambda body: body["__type"], meanings=meanings)
+    assert type(error) is kind
+    assert f"({name})" in str(error)
+    assert getattr(error, "retry_after", None) == wait
 
 
 @pytest.mark.parametrize(
@@ -337,6 +363,66 @@ async def test_pages_that_lead_back_to_one_end_with_an_error(server: Endpoint) -
     with pytest.raises(Malformed, match="sent back"):
         [page async for page in api.pages("/list", lambda _: {"after": 1})]
     assert len(server.requests) == 2
+    await api.close()
+
+
+async def test_pages_of_a_posted_query_are_posted(server: Endpoint) -> None:
+    server.answers["/query"] = lambda request: listed([request.data["page"]["offset"]])
+    api = Api(server.url, access())
+    places = iter([{"page": {"offset": 2}}, {"page": {"offset": 4}}, None])
+    pages = api.pages("/query", lambda _: next(places), {"v": 2}, body={"site": "shop", "page": {"offset": 0}})
+    assert [page["items"] async for page in pages] == [[0], [2], [4]]
+    assert [(request.method, request.query, request.data) for request in server.requests] == [
+        ("POST", {"v": "2"}, {"site": "shop", "page": {"offset": offset}}) for offset in (0, 2, 4)
+    ]
+    with pytest.raises(Malformed, match=r"POST /query at .*sent back"):
+        [page async for page in api.pages("/query", lambda _: {"v": 1}, body={"page": {"offset": 0}})]
+    await api.close()
+
+
+@pytest.mark.parametrize("place", [5, ["/list"], "http://a:b/list", b"/list"])
+async def test_what_is_no_place_of_a_further_page_is_malformed(server: Endpoint, place: Any) -> None:
+    server.answers["/list"] = listed([1])
+    api = Api(server.url, access())
+    with pytest.raises(Malformed, match=r"further page|no URL"):
+        [page async for page in api.pages("/list", lambda _: place)]
+    await api.close()
+
+
+async def test_a_parameter_with_several_values_is_sent_several_times_and_a_header_beside_the_others(server: Endpoint) -> None:
+    queries: list[list[tuple[str, str]]] = []
+
+    def keep(request: Request) -> Response:
+        queries.append(parse_qsl(request.raw_query))
+        return Response.json({})
+
+    server.answers["/"] = keep
+    api = Api(server.url, access(bearer_token="t"))
+    await api.get("/", {"field": ["a", "b"], "n": 1}, {"X-Version": "3", "Authorization": "none"})
+    assert queries == [[("field", "a"), ("field", "b"), ("n", "1")]]
+    assert server.requests[0].headers["x-version"] == "3"
+    assert server.requests[0].headers["authorization"] == "Bearer t"
+    await api.post("/", {}, headers={"Content-Type": "application/x-amz-json-1.0"})
+    assert server.requests[1].headers["content-type"] == "application/x-amz-json-1.0"
+    await api.close()
+
+
+async def test_no_more_connections_are_open_than_allowed(server: Endpoint) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slowly(_: Request) -> Response:
+        nonlocal now, most
+        with lock:
+            now, most = now + 1, max(most, now + 1)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return Response.json({})
+
+    server.answers["/"] = slowly
+    api = Api(server.url, access(), connections=3)
+    await asyncio.gather(*(api.get("/") for _ in range(12)))
+    assert (most, len(server.requests)) == (3, 12)
     await api.close()
 
 

@@ -41,7 +41,7 @@ def test_it_shows_figures_that_it_read_itself_and_leaves_nothing_behind(tmp_path
     assert figures == ["MRR", "customers", "churn, 30 days", "payments", "database"]
     for currency in ("eur", "usd"):
         shown = re.search(rf"([\d,.]+) {currency.upper()}", text)
-        read = re.findall(rf'^saas_mrr{{[^}}]*currency="{currency}"}} (\S+)$', page, re.MULTILINE)
+        read = re.findall(rf'^saas_mrr{{source="sql",[^}}]*currency="{currency}"}} (\S+)$', page, re.MULTILINE)
         assert shown
         assert float(shown[1].replace(",", "")) == pytest.approx(sum(map(float, read)), rel=0.05)  # it goes on living
     assert "Traceback" not in output.read_text()

@@ -1,0 +1,69 @@
+"""One company for all tests of vendors, told and loaded once and only read, and its vendors, each started when asked for."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from exporter.demo.company import Company
+from exporter.demo.database import Server
+from exporter.demo.vendors import Vendors
+from tests.packs.conftest import NOW, SEED
+
+T = TypeVar("T")
+
+
+class Simulators:
+    """Vendors on a loop of their own in a thread, so that tests of any kind may ask them."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulators")
+        self._started: dict[str, Vendors] = {}
+        self._thread.start()
+
+    def url(self, name: str) -> str:
+        """Where the vendor of that name answers."""
+        if name not in self._started:
+            self._started[name] = self._run(Vendors(self._dsn, lambda: NOW, only=[name]).__aenter__())
+        return self._started[name].url(name)
+
+    def settings(self, name: str) -> dict[str, object]:
+        """What the demo gives to the collector of that vendor."""
+        self.url(name)
+        (found,) = self._started[name].settings()
+        return found[1]
+
+    def close(self) -> None:
+        """End them all."""
+        self._run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        await asyncio.gather(*(vendors.__aexit__() for vendors in self._started.values()))
+
+    def _run(self, what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
+
+
+@pytest.fixture(scope="session")
+def company() -> Iterator[Company]:
+    """The company as its story tells it up to NOW, on a server of its own."""
+    with Server() as server:
+        company = Company(server, seed=SEED, clock=lambda: NOW, living=False)
+        asyncio.run(company.__aenter__())
+        yield company
+        asyncio.run(company.__aexit__())
+
+
+@pytest.fixture(scope="session")
+def vendors(company: Company) -> Iterator[Simulators]:
+    """The simulated vendors over that company: `vendors.url("stripe")`."""
+    simulators = Simulators(company.application_dsn)
+    yield simulators
+    simulators.close()
