@@ -6,7 +6,7 @@ Source: https://www.rfc-editor.org/rfc/rfc6750 (bearer) and https://www.rfc-edit
 import base64
 import ssl
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import httpx
 from pydantic import Field, field_validator, model_validator
@@ -79,6 +79,33 @@ class Addressed(Access):
         if httpx.URL(self.url).userinfo:
             raise ValueError("expected no credentials in url; give username and password")
         return self
+
+
+class Keyed(Addressed):
+    """A hosted service that is entered with a key of its own, a setting of the subclass, sent as a bearer token."""
+
+    key_setting: ClassVar[str]
+    """The name of that setting."""
+    key_is_made: ClassVar[str]
+    """What kind of key it has to be, and where one is made: said to whoever gives none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_its_key(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not {cls.key_setting, f"{cls.key_setting}_file"} & data.keys():
+            raise ValueError(f"expected {cls.key_setting}, {cls.key_is_made}")
+        return data
+
+    @model_validator(mode="after")
+    def _has_no_other(self) -> Self:
+        if self.bearer_token or self.username or "authorization" in map(str.lower, self.headers):
+            raise ValueError(f"expected {self.key_setting} and no other credentials")
+        return self
+
+    def credentials(self) -> dict[str, str]:
+        """The key's header besides the others. Raises `OSError` when a file cannot be read."""
+        key: Secret = getattr(self, self.key_setting)
+        return super().credentials() | {"Authorization": f"Bearer {key.read()}"}
 
 
 def context(access: Access) -> ssl.SSLContext:

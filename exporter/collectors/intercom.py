@@ -6,11 +6,11 @@ Source: https://developers.intercom.com/docs/references/rest-api/api.intercom.io
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import PrivateAttr, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Answer, Api
 from exporter.clients.pace import Pace
 from exporter.collector import Collector, Duration, Every, Samples, Secret
@@ -41,7 +41,7 @@ _CHANNELS = {
 _CSAT_GOOD = 4  # of 5, and above: as Intercom's own reports count
 
 
-class Intercom(Addressed, Collector, kind="intercom"):
+class Intercom(Keyed, Collector, kind="intercom"):
     """Conversations and satisfaction of one Intercom workspace.
 
     What is kept of a conversation is priority, channel and dates. One that the company began is no request and is left out.
@@ -49,6 +49,9 @@ class Intercom(Addressed, Collector, kind="intercom"):
 
     url: str = "https://api.intercom.io"
     """Where the workspace is, such as `https://api.eu.intercom.io` or `https://api.au.intercom.io`."""
+    key_setting: ClassVar[str] = "access_token"
+    key_is_made: ClassVar[str] = "that of an app of the workspace: make one in Intercom's Developer Hub"
+
     access_token: Secret
     """The access token of an app of the workspace, with the right to read conversations."""
     csat: bool = True
@@ -65,8 +68,6 @@ class Intercom(Addressed, Collector, kind="intercom"):
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if self.bearer_token or self.username or "authorization" in map(str.lower, self.headers):
-            raise ValueError("expected access_token and no other credentials")
         self._api = Api(
             self.url,
             self,
@@ -79,8 +80,7 @@ class Intercom(Addressed, Collector, kind="intercom"):
 
     def credentials(self) -> dict[str, str]:
         """The token, and the version of the API that the answers are read by. Raises `OSError` when a file cannot be read."""
-        own = {"Authorization": f"Bearer {self.access_token.read()}", "Intercom-Version": _VERSION}
-        return super().credentials() | own
+        return super().credentials() | {"Intercom-Version": _VERSION}
 
     async def collect(self) -> Samples:
         now = time.time()

@@ -6,11 +6,11 @@ Source: https://plausible.io/docs/stats-api and, of who is there now, https://pl
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Answer, Api
 from exporter.clients.cadence import Cadence
 from exporter.collector import Collector, Duration, Every, Sample, Samples, Secret
@@ -39,8 +39,11 @@ _MOST_PAGES = 10  # of goals
 _Row = tuple[str, list[float | None]]
 
 
-class Plausible(Addressed, Collector, kind="plausible"):
+class Plausible(Keyed, Collector, kind="plausible"):
     """One website in Plausible Analytics, in the cloud or self-hosted (Community Edition 3 or newer)."""
+
+    key_setting: ClassVar[str] = "api_key"
+    key_is_made: ClassVar[str] = "a key of type Stats API: make one in Plausible's account settings, API keys"
 
     api_key: Secret
     """A key of type Stats API: account settings, API keys, New API key. In the cloud this takes the plan Business."""
@@ -69,24 +72,11 @@ class Plausible(Addressed, Collector, kind="plausible"):
     _totals: Cadence = PrivateAttr()
     _breakdowns: Cadence = PrivateAttr()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_a_key(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"api_key", "api_key_file"} & data.keys():
-            raise ValueError("expected api_key, a key of type Stats API: make one in Plausible's account settings, API keys")
-        return data
-
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if self.bearer_token or self.username or "authorization" in map(str.lower, self.headers):
-            raise ValueError("expected api_key and no other credentials")
         self._api = Api(self.url, self, timeout=self.timeout)
         self._totals, self._breakdowns = Cadence(self.totals_every), Cadence(self.breakdowns_every)
         return self
-
-    def credentials(self) -> dict[str, str]:
-        """The key's header. Raises `OSError` when its file cannot be read."""
-        return super().credentials() | {"Authorization": f"Bearer {self.api_key.read()}"}
 
     async def collect(self) -> Samples:
         current = await self._current()

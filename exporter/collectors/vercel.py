@@ -6,11 +6,11 @@ Source: https://vercel.com/docs/analytics/web-analytics-api, https://vercel.com/
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Answer, Api
 from exporter.clients.cadence import Cadence
 from exporter.collector import Collector, Duration, Every, Sample, Samples, Secret
@@ -35,8 +35,11 @@ _ROWS = 100  # the most that Vercel tells apart; what is beyond, it adds up
 _REST = "Others"  # under this name
 
 
-class Vercel(Addressed, Collector, kind="vercel"):
+class Vercel(Keyed, Collector, kind="vercel"):
     """Web Analytics of one project on Vercel, of its production deployments."""
+
+    key_setting: ClassVar[str] = "token"
+    key_is_made: ClassVar[str] = "an access token: make one in Vercel's account settings, Tokens"
 
     token: Secret
     """An access token: account settings, Tokens; its scope the team that has the project."""
@@ -64,24 +67,11 @@ class Vercel(Addressed, Collector, kind="vercel"):
     _api: Api = PrivateAttr()
     _breakdowns: Cadence = PrivateAttr()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_a_token(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"token", "token_file"} & data.keys():
-            raise ValueError("expected token, an access token: make one in Vercel's account settings, Tokens")
-        return data
-
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if self.bearer_token or self.username or "authorization" in map(str.lower, self.headers):
-            raise ValueError("expected token and no other credentials")
         self._api = Api(self.url, self, timeout=self.timeout, error_name=_error_name)
         self._breakdowns = Cadence(self.breakdowns_every)
         return self
-
-    def credentials(self) -> dict[str, str]:
-        """The token's header. Raises `OSError` when its file cannot be read."""
-        return super().credentials() | {"Authorization": f"Bearer {self.token.read()}"}
 
     async def collect(self) -> Samples:
         totals = [sample async for sample in self._ask_totals()]

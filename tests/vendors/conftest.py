@@ -2,17 +2,21 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
+from exporter.collector import Collector
 from exporter.demo.company import Company
 from exporter.demo.database import Server
 from exporter.demo.vendors import Vendors
+from tests.endpoint import Endpoint, endpoint
 from tests.packs.conftest import NOW, SEED
+from tests.vendors.case import Case
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Collector)
 
 
 class Simulators:
@@ -33,9 +37,13 @@ class Simulators:
 
     def settings(self, name: str) -> dict[str, object]:
         """What the demo gives to the collector of that vendor."""
-        self.url(name)
-        (found,) = self._started[name].settings()
+        (found,) = self.watched(name)
         return found[1]
+
+    def watched(self, name: str) -> list[tuple[str, dict[str, object]]]:
+        """The kind of the collector that the demo runs for that vendor, and its settings; none where it runs none."""
+        self.url(name)
+        return list(self._started[name].settings())
 
     def close(self) -> None:
         """End them all."""
@@ -67,3 +75,34 @@ def vendors(company: Company) -> Iterator[Simulators]:
     simulators = Simulators(company.application_dsn)
     yield simulators
     simulators.close()
+
+
+class Making(Protocol):
+    """Makes what makes collectors of a kind by its case, and closes them all after the test."""
+
+    def __call__(self, kind: type[C], case: Case) -> Callable[..., C]: ...
+
+
+@pytest.fixture
+async def making() -> AsyncIterator[Making]:
+    """`crux = making(Crux, CASE)`, and then `crux(url, timeout="1s")`."""
+    made: list[Collector] = []
+
+    def makes(kind: type[C], case: Case) -> Callable[..., C]:
+        def make(url: str, **settings: Any) -> C:
+            collector = kind.model_validate({**case.settings(url), **settings})
+            made.append(collector)
+            return collector
+
+        return make
+
+    yield makes
+    for collector in made:
+        await collector.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Endpoint]:
+    """A server that answers as the test says."""
+    with endpoint() as served:
+        yield served

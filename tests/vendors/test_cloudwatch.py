@@ -17,10 +17,10 @@ from exporter.collectors.cloudwatch.query import Wanted, batches
 from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, Unreachable
 from exporter.settings import settings_of
-from tests.endpoint import Endpoint, Request, Response, endpoint
+from tests.endpoint import Endpoint, Request, Response
 from tests.vendors.case import asked
 from tests.vendors.emulator import emulated
-from tests.vendors.test_faults import outcome, variants
+from tests.vendors.test_faults import changed, outcome, variants, written
 
 PAGE = Path("docs/integrations/cloudwatch.md")
 NOW = 1_700_000_000.0  # 22:13:20: the last period of five minutes that ended three minutes ago began at 22:05
@@ -48,12 +48,6 @@ def aws(moto: str) -> str:
     """The emulator, empty."""
     httpx.post(f"{moto}/moto-api/reset", trust_env=False).raise_for_status()
     return moto
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture(autouse=True)
@@ -249,11 +243,11 @@ async def test_each_failure_has_its_reason(
 
 async def test_a_change_of_shape_is_malformed_or_makes_no_difference(server: Endpoint) -> None:
     whole = {**json.loads(answer().body), "NextToken": None}
-    for _, path, what, changed in variants([whole]):
-        server.answers["/"] = Response.json(changed)
+    for _, path, what in variants([whole]):
+        server.answers["/"] = Response.json(changed(whole, path, what))
         collector = Cloudwatch.model_validate({"url": server.url, "metrics": [ERRORS], **KEY})
         ended = await outcome(collector)
-        assert ended.reason in {"success", "malformed", "unreachable"}, f"{path} {what}: {ended}"
+        assert ended.reason in {"success", "malformed", "unreachable"}, f"{written(path)} {what}: {ended}"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """The kind `crux` against the simulated report, the simulator against what is documented, and what neither shows by itself."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ from pydantic import ValidationError
 from exporter.collectors.crux import Crux
 from exporter.demo.company import Company
 from exporter.demo.vendors.crux import FEWEST, KEY, SITE
-from exporter.document import Document
 from exporter.errors import Denied, Malformed
-from exporter.settings import settings_of
-from tests.endpoint import RECORDED, Endpoint, Response, endpoint
+from tests.endpoint import RECORDED, Endpoint, Response
 from tests.packs.conftest import NOW
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.crux import CASE
 from tests.vendors.shapes import same_shape
 
@@ -34,23 +31,8 @@ Make = Callable[..., Crux]
 
 
 @pytest.fixture
-async def crux() -> AsyncIterator[Make]:
-    """Makes collectors, closed after the test."""
-    made: list[Crux] = []
-
-    def make(url: str, **settings: Any) -> Crux:
-        made.append(Crux.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
+def crux(making: Making) -> Make:
+    return making(Crux, CASE)
 
 
 def measured(company: Company) -> dict[tuple[str, str, str], list[float]]:
@@ -192,15 +174,3 @@ def test_the_simulator_answers_as_documented(vendors: Simulators, asks: dict[str
     assert (none.status_code, none.json()) == (lost["status"], lost["body"])
     denied = answer("no-such-key", **asks)
     assert (denied.status_code, denied.json()) == (wrong["status"], wrong["body"])
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        settings = settings_of(Document.parse(example, "bellwether.yml"), {"GOOGLE_API_KEY": "AIzaSy-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["crux"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Crux.model_validate(vendors.settings("crux")).url == vendors.url("crux")

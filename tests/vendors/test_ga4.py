@@ -1,8 +1,7 @@
 """The kind `ga4` against the simulated service, the simulator against what is documented, and what neither shows."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,11 @@ from exporter.collectors.ga4 import Ga4
 from exporter.demo.company import Company
 from exporter.demo.service_account import EMAIL, key_file
 from exporter.demo.vendors.ga4 import Ga4 as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.vendors.audience import CHANNELS, WINDOWS, Audience, renamed
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.ga4 import CASE
 from tests.vendors.shapes import same_shape
 
@@ -40,16 +37,8 @@ Make = Callable[..., Ga4]
 
 
 @pytest.fixture
-async def ga4() -> AsyncIterator[Make]:
-    made: list[Ga4] = []
-
-    def make(url: str, **settings: Any) -> Ga4:
-        made.append(Ga4.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def ga4(making: Making) -> Make:
+    return making(Ga4, CASE)
 
 
 @pytest.fixture
@@ -379,17 +368,3 @@ def test_the_simulator_refuses_as_documented(vendors: Simulators) -> None:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"ga4/{name}.json").read_text())["body"]
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        text = example.replace("/etc/bellwether/analytics-key.json", str(key_file("https://oauth2.googleapis.com/token")))
-        assert text != example
-        settings = settings_of(Document.parse(text, "bellwether.yml"), {})
-        assert [collector.kind for collector in settings.collectors] == ["ga4"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Ga4.model_validate(vendors.settings("ga4")).url == vendors.url("ga4")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,10 @@ from pydantic import ValidationError
 from exporter.collectors.intercom import Intercom
 from exporter.demo.company import Company
 from exporter.demo.vendors.intercom import Intercom as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, Unreachable
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.intercom import CASE
 from tests.vendors.shapes import same_shape
 from tests.vendors.tickets import AT, WEEK, Ticket, desk, satisfaction, tickets, to_the_second, told
@@ -41,16 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-async def intercom(clock: object) -> AsyncIterator[Make]:
-    made: list[Intercom] = []
-
-    def make(url: str, **settings: Any) -> Intercom:
-        made.append(Intercom.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def intercom(making: Making, clock: object) -> Make:
+    return making(Intercom, CASE)
 
 
 class Workspace:
@@ -308,17 +298,3 @@ def simulated(vendors: Simulators) -> httpx.Client:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"intercom/{name}.json").read_text())
-
-
-def test_the_examples_of_its_page_are_settings(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("token-of-a-test\n")
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        text = example.replace("/run/secrets/intercom", str(tmp_path / "token"))
-        settings = settings_of(Document.parse(text, "bellwether.yml"), {"INTERCOM_ACCESS_TOKEN": "token-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["intercom"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Intercom.model_validate(vendors.settings("intercom")).url == vendors.url("intercom")

@@ -1,6 +1,6 @@
 """The kind `json`: what each of its settings does, against a server of the test's own."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -17,12 +17,6 @@ from tests.vendors.case import Figures, asked
 Make = Callable[..., Json]
 STOCK = {"name": "shop_stock", "help": "Stock.", "value": "stock"}
 CLOCK = "exporter.collectors.json.time.time"
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

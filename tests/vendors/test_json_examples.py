@@ -1,7 +1,7 @@
 """The worked examples of the kind `json` against simulated services, and these against what is documented."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from exporter.demo.company import Company
 from exporter.demo.vendors.json_examples import Launchdarkly, Logrocket, VercelDeployments
 from exporter.document import Document
 from exporter.settings import settings_of
-from tests.endpoint import Endpoint, Request, Response, endpoint
+from tests.endpoint import Endpoint, Request, Response
 from tests.packs.conftest import NOW, ask
 from tests.vendors.case import Case, Figures, asked
 from tests.vendors.conftest import Simulators
@@ -35,12 +35,6 @@ RECORDS = {
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.collectors.json.time.time", NOW.timestamp)
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The kind `newrelic` against the simulated service, the simulator against what is documented, and what neither shows."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from exporter.demo.vendors.newrelic import Newrelic as Simulator
 from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, TimedOut, Unreachable
 from exporter.settings import settings_of
-from tests.endpoint import Endpoint, Response, endpoint
+from tests.endpoint import Endpoint, Response
 from tests.packs.conftest import NOW
 from tests.vendors.case import asked
 from tests.vendors.conftest import Simulators
@@ -36,12 +36,6 @@ FACETS = {
     ],
 }
 Make = Callable[..., Newrelic]
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from math import floor
 from pathlib import Path
@@ -18,14 +18,12 @@ from pydantic import ValidationError
 from exporter.collectors.pagerduty import Pagerduty
 from exporter.demo.company import Company
 from exporter.demo.vendors.pagerduty import Pagerduty as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, Unreachable
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.packs.conftest import NOW
 from tests.packs.expected import histogram
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.pagerduty import CASE
 from tests.vendors.shapes import same_shape
 from tests.vendors.tickets import tickets, told
@@ -62,16 +60,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-async def pagerduty(clock: object) -> AsyncIterator[Make]:
-    made: list[Pagerduty] = []
-
-    def make(url: str, **settings: Any) -> Pagerduty:
-        made.append(Pagerduty.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def pagerduty(making: Making, clock: object) -> Make:
+    return making(Pagerduty, CASE)
 
 
 @pytest.fixture
@@ -419,17 +409,3 @@ def simulated(vendors: Simulators) -> httpx.Client:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"pagerduty/{name}.json").read_text())
-
-
-def test_the_examples_of_its_page_are_settings(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("secret-of-a-test\n")
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        text = example.replace("/run/secrets/pagerduty", str(tmp_path / "secret"))
-        settings = settings_of(Document.parse(text, "bellwether.yml"), {"PAGERDUTY_API_KEY": "key-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["pagerduty"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Pagerduty.model_validate(vendors.settings("pagerduty")).url == vendors.url("pagerduty")

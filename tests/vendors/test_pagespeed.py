@@ -1,8 +1,7 @@
 """The kind `pagespeed` against the simulated API, the simulator against what is documented, and what neither of them shows."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,11 @@ from exporter.collectors.pagespeed import Pagespeed
 from exporter.demo.company import Company
 from exporter.demo.vendors.crux import SITE
 from exporter.demo.vendors.pagespeed import KEY
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, Throttled, Unreachable
-from exporter.settings import settings_of
-from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
+from tests.endpoint import RECORDED, Endpoint, Request, Response
 from tests.packs.conftest import NOW
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.pagespeed import CASE
 from tests.vendors.shapes import same_shape
 
@@ -40,23 +37,8 @@ Make = Callable[..., Pagespeed]
 
 
 @pytest.fixture
-async def pagespeed() -> AsyncIterator[Make]:
-    """Makes collectors, closed after the test."""
-    made: list[Pagespeed] = []
-
-    def make(url: str, **settings: Any) -> Pagespeed:
-        made.append(Pagespeed.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
+def pagespeed(making: Making) -> Make:
+    return making(Pagespeed, CASE)
 
 
 def recorded(name: str) -> Any:
@@ -231,15 +213,3 @@ def test_the_simulator_answers_as_documented(vendors: Simulators) -> None:
     same_shape(lost["body"], none.json())
     denied = answer("no-such-key", "/")
     assert (denied.status_code, denied.json()) == (wrong["status"], wrong["body"])
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        settings = settings_of(Document.parse(example, "bellwether.yml"), {"GOOGLE_API_KEY": "AIzaSy-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["pagespeed"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Pagespeed.model_validate(vendors.settings("pagespeed")).url == vendors.url("pagespeed")

@@ -1,8 +1,7 @@
 """The kind `plausible` against the simulated service, the simulator against what is documented, and what neither shows."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from pydantic import ValidationError
 from exporter.collectors.plausible import Plausible
 from exporter.demo.company import Company
 from exporter.demo.vendors.plausible import Plausible as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.packs.conftest import NOW
 from tests.vendors.audience import CHANNELS, WINDOWS, Audience, renamed
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.plausible import CASE
 from tests.vendors.shapes import same_shape
 
@@ -38,16 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def plausible() -> AsyncIterator[Make]:
-    made: list[Plausible] = []
-
-    def make(url: str, **settings: Any) -> Plausible:
-        made.append(Plausible.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def plausible(making: Making) -> Make:
+    return making(Plausible, CASE)
 
 
 @pytest.fixture
@@ -259,17 +248,3 @@ def test_the_simulator_refuses_as_documented(vendors: Simulators) -> None:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"plausible/{name}.json").read_text())
-
-
-def test_the_examples_of_its_page_are_settings(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("key-of-a-test\n")
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        text = example.replace("/run/secrets/plausible", str(tmp_path / "key"))
-        settings = settings_of(Document.parse(text, "bellwether.yml"), {"PLAUSIBLE_API_KEY": "key-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["plausible"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Plausible.model_validate(vendors.settings("plausible")).url == vendors.url("plausible")

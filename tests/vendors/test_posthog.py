@@ -6,7 +6,7 @@ HogQL is ClickHouse's SQL, so its texts run there once three things are transpos
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,12 @@ from exporter.collectors.posthog import PostHog
 from exporter.demo.company import Company
 from exporter.demo.vendors.posthog import KEY, PROJECT, STEPS
 from exporter.demo.vendors.posthog.figures import EVENTS
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, Throttled
-from exporter.settings import settings_of
 from tests.clickhouse import Server, serving
-from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
+from tests.endpoint import RECORDED, Endpoint, Request, Response
 from tests.packs.conftest import NOW, ask
 from tests.vendors.case import Figures, asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.posthog import CASE
 from tests.vendors.shapes import same_shape
 
@@ -50,23 +48,8 @@ Sent = tuple[str, datetime, str, dict[str, str | None]]
 
 
 @pytest.fixture
-async def posthog() -> AsyncIterator[Make]:
-    """Makes collectors, closed after the test."""
-    made: list[PostHog] = []
-
-    def make(url: str, **settings: Any) -> PostHog:
-        made.append(PostHog.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
+def posthog(making: Making) -> Make:
+    return making(PostHog, CASE)
 
 
 @pytest.fixture(scope="module")
@@ -518,15 +501,3 @@ def test_the_simulator_answers_as_documented(vendors: Simulators) -> None:
     assert denied.status_code == 401
     same_shape(recorded("wrong_key"), denied.json())
     assert httpx.get(url + FLAGS).json()["code"] == "not_authenticated"
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        settings = settings_of(Document.parse(example, "bellwether.yml"), {"POSTHOG_API_KEY": "phx_of_a_test"})
-        assert [collector.kind for collector in settings.collectors] == ["posthog"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert PostHog.model_validate(vendors.settings("posthog")).url == vendors.url("posthog")

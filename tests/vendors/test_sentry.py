@@ -579,7 +579,7 @@ async def test_other_json_is_malformed(server: Endpoint, sentry: Make, path: str
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "expected token: that of an internal integration"),
+        ({}, "expected token, that of an internal integration"),
         ({"token": "t", "username": "u", "password": "p"}, "expected token and no other"),
         ({"token": "t", "organization": "a/b"}, "organization"),
         ({"token": "t", "kinds": {"X": "odd"}}, "kinds"),

@@ -19,7 +19,7 @@ from exporter.demo.company import Company
 from exporter.document import Document
 from exporter.errors import Malformed, Unreachable
 from exporter.settings import settings_of
-from tests.endpoint import RECORDED, Endpoint, Response, endpoint
+from tests.endpoint import RECORDED, Endpoint, Response
 from tests.packs.conftest import NOW
 from tests.vendors.case import Figures, asked
 from tests.vendors.conftest import Simulators
@@ -68,12 +68,6 @@ def incident(company: Company, name: str, effect: str = "") -> Iterator[None]:
             connection.execute("delete from shop.incidents where name = %s", [name])
             if not known:
                 connection.execute("delete from shop.known_incidents where name = %s", [name])
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

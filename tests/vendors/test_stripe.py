@@ -322,7 +322,3 @@ def test_the_settings_shown_in_the_documentation_are_valid(number: int) -> None:
     environment = {"STRIPE_API_KEY": "rk_live_x"}
     (collector,) = settings_of(Document.parse(block, "stripe.md"), environment).collectors
     assert isinstance(collector, Stripe)
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Stripe.model_validate(vendors.settings("stripe")).url == vendors.url("stripe")

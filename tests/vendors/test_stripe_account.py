@@ -435,7 +435,7 @@ async def test_only_what_is_wanted_is_asked_for(server: Endpoint, stripe: Make) 
 def test_a_key_is_required_and_stands_alone(stripe: Make) -> None:
     with pytest.raises(ValidationError, match="api_key"):
         Stripe.model_validate({})
-    with pytest.raises(ValidationError, match="expected api_key alone"):
+    with pytest.raises(ValidationError, match="expected api_key and no other credentials"):
         stripe(bearer_token="other")
     with pytest.raises(ValidationError, match="read"):
         stripe(read=["customers"])

@@ -1,7 +1,7 @@
 """The kind `supabase` against the simulated project, and the simulator against the documented page."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from exporter.demo.vendors.supabase import Supabase as Simulator
 from exporter.document import Document
 from exporter.errors import Denied
 from exporter.settings import settings_of
-from tests.endpoint import Endpoint, Response, endpoint
+from tests.endpoint import Endpoint, Response
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.supabase import CASE
 
 PAGE = Path("docs/integrations/supabase.md")
@@ -27,22 +27,8 @@ Make = Callable[..., Supabase]
 
 
 @pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
-
-
-@pytest.fixture
-async def supabase() -> AsyncIterator[Make]:
-    made: list[Supabase] = []
-
-    def make(url: str, **settings: Any) -> Supabase:
-        made.append(Supabase.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def supabase(making: Making) -> Make:
+    return making(Supabase, CASE)
 
 
 async def figures(collector: Supabase) -> dict[str, dict[str, float]]:

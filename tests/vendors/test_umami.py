@@ -1,8 +1,7 @@
 """The kind `umami` against the simulated service, the simulator against what is documented, and what neither shows."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,12 @@ from pydantic import ValidationError
 from exporter.collectors.umami import Umami
 from exporter.demo.company import Company
 from exporter.demo.vendors.umami import Umami as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, Unreachable
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.packs.conftest import NOW
 from tests.vendors.audience import WINDOWS, Audience, renamed
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.shapes import same_shape
 from tests.vendors.umami import CASE
 
@@ -45,16 +42,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def umami() -> AsyncIterator[Make]:
-    made: list[Umami] = []
-
-    def make(url: str, **settings: Any) -> Umami:
-        made.append(Umami.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def umami(making: Making) -> Make:
+    return making(Umami, CASE)
 
 
 @pytest.fixture
@@ -288,15 +277,6 @@ def test_the_simulator_answers_as_documented(vendors: Simulators) -> None:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"umami/{name}.json").read_text())["body"]
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        given = {"UMAMI_API_KEY": "key-of-a-test", "UMAMI_PASSWORD": "password-of-a-test"}
-        settings = settings_of(Document.parse(example, "bellwether.yml"), given)
-        assert [collector.kind for collector in settings.collectors] == ["umami"]
 
 
 def test_the_demo_watches_it(vendors: Simulators) -> None:

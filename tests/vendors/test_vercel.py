@@ -1,8 +1,7 @@
 """The kind `vercel` against the simulated service, the simulator against what is documented, and what neither shows."""
 
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from pydantic import ValidationError
 from exporter.collectors.vercel import Vercel
 from exporter.demo.company import Company
 from exporter.demo.vendors.vercel import Vercel as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Request, Response, endpoint
 from tests.packs.conftest import NOW
 from tests.vendors.audience import WINDOWS, Audience, renamed
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.shapes import same_shape
 from tests.vendors.vercel import CASE
 
@@ -38,16 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def vercel() -> AsyncIterator[Make]:
-    made: list[Vercel] = []
-
-    def make(url: str, **settings: Any) -> Vercel:
-        made.append(Vercel.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def vercel(making: Making) -> Make:
+    return making(Vercel, CASE)
 
 
 @pytest.fixture
@@ -186,15 +175,3 @@ def test_the_simulator_answers_as_documented(vendors: Simulators) -> None:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"vercel/{name}.json").read_text())["body"]
-
-
-def test_the_examples_of_its_page_are_settings() -> None:
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert examples
-    for example in examples:
-        settings = settings_of(Document.parse(example, "bellwether.yml"), {"VERCEL_TOKEN": "token-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["vercel"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Vercel.model_validate(vendors.settings("vercel")).url == vendors.url("vercel")

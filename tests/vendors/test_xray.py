@@ -6,7 +6,7 @@ The simulator is held against the documented example and against AWS's own descr
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from exporter.document import Document
 from exporter.errors import Malformed, Throttled
 from exporter.roles import cloud
 from exporter.settings import settings_of
-from tests.endpoint import Endpoint, Request, Response, endpoint
+from tests.endpoint import Endpoint, Request, Response
 from tests.packs.conftest import NOW
 from tests.vendors.case import asked
 from tests.vendors.conftest import Simulators
@@ -38,12 +38,6 @@ CLOCK = "exporter.collectors.xray.time.time"
 AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=AKIADEMO000000000000/20260916/eu-west-1/xray/aws4_request, Signature=0"
 SERVICE = Session().get_service_model("xray")
 Make = Callable[..., Xray]
-
-
-@pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

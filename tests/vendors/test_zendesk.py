@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,10 @@ from pydantic import ValidationError
 from exporter.collectors.zendesk import Zendesk
 from exporter.demo.company import Company
 from exporter.demo.vendors.zendesk import Zendesk as Simulator
-from exporter.document import Document
 from exporter.errors import Denied, Malformed, PollError, Throttled, Unreachable
-from exporter.settings import settings_of
 from tests.endpoint import RECORDED, Endpoint, Response, endpoint
 from tests.vendors.case import asked
-from tests.vendors.conftest import Simulators
+from tests.vendors.conftest import Making, Simulators
 from tests.vendors.shapes import same_shape
 from tests.vendors.tickets import AT, Ticket, desk, satisfaction, tickets, to_the_second, told
 from tests.vendors.zendesk import CASE
@@ -43,16 +41,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-async def zendesk(clock: object) -> AsyncIterator[Make]:
-    made: list[Zendesk] = []
-
-    def make(url: str, **settings: Any) -> Zendesk:
-        made.append(Zendesk.model_validate({**CASE.settings(url), **settings}))
-        return made[-1]
-
-    yield make
-    for collector in made:
-        await collector.close()
+def zendesk(making: Making, clock: object) -> Make:
+    return making(Zendesk, CASE)
 
 
 @pytest.fixture
@@ -401,17 +391,3 @@ def grant(client: httpx.Client) -> httpx.Response:
 
 def read(name: str) -> Any:
     return json.loads((RECORDED / f"zendesk/{name}.json").read_text())
-
-
-def test_the_examples_of_its_page_are_settings(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("secret-of-a-test\n")
-    examples = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    for example in examples:
-        text = example.replace("/run/secrets/zendesk", str(tmp_path / "secret"))
-        settings = settings_of(Document.parse(text, "bellwether.yml"), {"ZENDESK_CLIENT_SECRET": "secret-of-a-test"})
-        assert [collector.kind for collector in settings.collectors] == ["zendesk"]
-
-
-def test_the_demo_watches_it(vendors: Simulators) -> None:
-    assert Zendesk.model_validate(vendors.settings("zendesk")).url == vendors.url("zendesk")

@@ -8,12 +8,12 @@ import asyncio
 import re
 import time
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Answer, Api, Params
 from exporter.collector import Collector, Duration, Every, Model, Samples, Secret
 from exporter.collectors.posthog import answers, queries
@@ -65,11 +65,16 @@ class Declared(Model):
         return f"{round(self.window) // units[unit]}{unit}"
 
 
-class PostHog(Addressed, Collector, kind="posthog"):
+class PostHog(Keyed, Collector, kind="posthog"):
     """One PostHog project: active users, traffic, events, web vitals, funnels, feature flags and experiments."""
 
     url: str = "https://us.posthog.com"
     """Where PostHog is: `https://us.posthog.com`, `https://eu.posthog.com` or a server of your own."""
+    key_setting: ClassVar[str] = "api_key"
+    key_is_made: ClassVar[str] = (
+        "a personal API key that may read queries, flags and experiments: make one in PostHog's settings"
+    )
+
     api_key: Secret
     """A personal API key with the scopes `query:read`, `feature_flag:read` and `experiment:read`."""
     project: int = Field(ge=1)
@@ -107,17 +112,11 @@ class PostHog(Addressed, Collector, kind="posthog"):
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if self.bearer_token is not None or self.username or "authorization" in map(str.lower, self.headers):
-            raise ValueError("expected api_key and no other credentials")
         names = sorted((funnel.name, funnel.shown_window) for funnel in self.funnels)
         if twice := [name for (name, *rest), following in pairwise(names) if following == (name, *rest)]:
             raise ValueError(f"funnels: {twice[0]!r} is declared twice with the same window")
         self._api = Api(self.url, self, timeout=min(self.timeout, 60.0), error_name=lambda body: body["code"])
         return self
-
-    def credentials(self) -> dict[str, str]:
-        """The secrets' headers. Raises `OSError` when a file cannot be read."""
-        return super().credentials() | {"Authorization": f"Bearer {self.api_key.read()}"}
 
     async def collect(self) -> Samples:
         people = await self._table("activity", queries.activity())

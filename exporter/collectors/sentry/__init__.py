@@ -5,11 +5,11 @@ Source: https://docs.sentry.io/api/, and where that is silent https://github.com
 
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Api, Params
 from exporter.clients.cadence import Cadence
 from exporter.collector import Collector, Duration, Every, Sample, Samples, Secret
@@ -31,13 +31,19 @@ _ROWS = 100  # as many as are given at once
 _MOST_GROUPS = 5000  # rows by project, and by project and level
 
 
-class Sentry(Addressed, Collector, kind="sentry"):
+class Sentry(Keyed, Collector, kind="sentry"):
     """Errors of one organization's projects, at sentry.io or on a server of your own."""
 
     url: str = "https://sentry.io"
     """Where Sentry is: `https://de.sentry.io` for an organization kept in Europe, or your own server."""
     organization: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     """The organization's slug, as in `https://SLUG.sentry.io`."""
+    key_setting: ClassVar[str] = "token"
+    key_is_made: ClassVar[str] = (
+        "that of an internal integration with the permissions Project, Issue & Event and Organization: Read; make one in "
+        "Sentry's settings, Custom Integrations"
+    )
+
     token: Secret
     """The token of an internal integration that may read projects, issues and events, and the organization."""
     projects: tuple[str, ...] = ()
@@ -72,29 +78,13 @@ class Sentry(Addressed, Collector, kind="sentry"):
     _resolutions: Resolutions = PrivateAttr(default_factory=Resolutions)
     _projects: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_token(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not {"token", "token_file"} & data.keys():
-            raise ValueError(
-                "expected token: that of an internal integration with the permissions Project, Issue & Event and Organization: "
-                "Read; make one in Sentry's settings, Custom Integrations"
-            )
-        return data
-
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if self.bearer_token or self.username or "authorization" in map(str.lower, self.headers):
-            raise ValueError("expected token and no other credentials")
         self._api = Api(self.url, self, timeout=min(30.0, self.timeout), error_name=_error_name)
         environments = {"environment": self.environments} if self.environments else {}
         self._organization = Organization(self._api, self.organization, environments)
         self._breakdowns = Cadence(self.breakdowns_every)
         return self
-
-    def credentials(self) -> dict[str, str]:
-        """The secrets' headers. Raises `OSError` when a file cannot be read."""
-        return super().credentials() | {"Authorization": f"Bearer {self.token.read()}"}
 
     async def collect(self) -> Samples:
         for sample in await self._breakdowns.samples(self._ask_for_breakdowns):  # first, since it finds the projects

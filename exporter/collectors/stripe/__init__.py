@@ -5,11 +5,11 @@ Source: https://docs.stripe.com/api and https://docs.stripe.com/rate-limits
 
 import re
 import time
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from exporter.clients.access import Addressed
+from exporter.clients.access import Keyed
 from exporter.clients.api import CALLS, DURATION, QUOTA, Api
 from exporter.clients.pace import Pace
 from exporter.collector import Collector, Duration, Every, Sample, Samples, Secret, declared_in
@@ -29,7 +29,7 @@ Section = Literal["subscriptions", "payments", "fees", "disputes", "balance", "i
 _SECTIONS: tuple[Section, ...] = ("subscriptions", "payments", "fees", "disputes", "balance", "invoices", "payouts", "webhooks")
 
 
-class Stripe(Addressed, Collector, kind="stripe"):
+class Stripe(Keyed, Collector, kind="stripe"):
     """Recurring revenue by Stripe's own definition, payments as counters, disputes, invoices, balance, payouts and webhooks.
 
     Payments are counted from the exporter's start on. After a failure it catches up, by a day at most.
@@ -37,6 +37,9 @@ class Stripe(Addressed, Collector, kind="stripe"):
 
     url: str = "https://api.stripe.com"
     """The address of the API."""
+    key_setting: ClassVar[str] = "api_key"
+    key_is_made: ClassVar[str] = "a restricted key that may read: make one in Stripe's Dashboard, Developers, API keys"
+
     api_key: Secret
     """A restricted key, `rk_live_…`, with read permission for what `read` names; docs/integrations/stripe.md has the list."""
     account: str = Field(default="", pattern=r"^[A-Za-z0-9_]*$")
@@ -70,8 +73,6 @@ class Stripe(Addressed, Collector, kind="stripe"):
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
-        if any([self.bearer_token, self.username, "authorization" in map(str.lower, self.headers)]):
-            raise ValueError("expected api_key alone, without other credentials")
         self._api = Api(
             self.url,
             self,
@@ -85,7 +86,7 @@ class Stripe(Addressed, Collector, kind="stripe"):
 
     def credentials(self) -> dict[str, str]:
         """The headers of the key, the version and a connected account. Raises `OSError` when a file cannot be read."""
-        own = {"Authorization": f"Bearer {self.api_key.read()}", "Stripe-Version": _VERSION}
+        own = {"Stripe-Version": _VERSION}
         return super().credentials() | own | ({"Stripe-Account": self.account} if self.account else {})
 
     async def collect(self) -> Samples:
