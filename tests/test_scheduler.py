@@ -187,6 +187,16 @@ async def test_a_target_that_says_when_to_come_back_is_obeyed() -> None:
     assert job.wait() == 3600
 
 
+async def test_a_target_that_asks_for_patience_without_saying_how_long_is_given_more_each_time_by_chance() -> None:
+    job = job_of(Toy.of(raising(Throttled("slow down")), every="10s"))
+    for longest in (20, 40, 80):
+        await job.fly()
+        pauses = {job.wait() for _ in range(500)}
+        assert all(10 <= pause <= longest for pause in pauses)
+        assert max(pauses) > longest * 0.9
+        assert len(pauses) > 400
+
+
 async def test_simultaneous_scrapes_share_one_run() -> None:
     runs = 0
 

@@ -25,9 +25,12 @@ def unfed(
     chooses all.
     """
     absent = {name for name, metric in metrics.items() if not _is_fed(metric, collectors, packs)}
-    expressions = {rule["record"]: rule["expr"] for rule in rules}
-    records = {name: set(_read(text, {*metrics, *expressions})) for name, text in expressions.items()}
-    while more := {name for name, read in records.items() if name not in absent and read & absent}:
+    expressions: dict[str, list[str]] = {}
+    for rule in rules:
+        expressions.setdefault(rule["record"], []).append(rule["expr"])
+    names = {*metrics, *expressions}
+    records = {name: [set(_read(text, names)) for text in texts] for name, texts in expressions.items()}
+    while more := {name for name, reads in records.items() if name not in absent and all(read & absent for read in reads)}:
         absent |= more
     return sorted(absent)
 

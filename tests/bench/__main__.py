@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import business, database, growth, node, packs, peers, polled, rendering, report, size, soak
+from tests.bench import business, database, growth, node, packs, peers, polled, rendering, report, size, soak, vendors
 from tests.bench.compare import FULL, QUICK, Effort, progress
 from tests.stack import ROOT
 
 PAGE = ROOT / "docs/performance.md"
 MEASUREMENTS = {
     "rendering": rendering, "polled": polled, "business": business, "node": node,
-    "postgres": database, "size": size, "growth": growth,
+    "postgres": database, "size": size, "growth": growth, "vendors": vendors,
 }  # fmt: skip
 _SOAK = 600.0  # seconds
 _TABLES = re.compile(r"(?<=<!-- tables begin -->\n).*(?=<!-- tables end -->)", re.DOTALL)

@@ -1,5 +1,6 @@
 """The frame of the simulated vendors: each at the root of an address of its own, over the company's database."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -23,7 +24,11 @@ def kiosk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Kiosk(Vendor, name="kiosk"):
         def routes(self) -> Sequence[BaseRoute]:
-            return [Route("/sold", self._sold)]
+            return [
+                Route("/sold", self._sold),
+                Route("/told", self._told, methods=["POST"]),
+                Route("/slow", self._slow),
+            ]
 
         def settings(self, url: str) -> dict[str, object]:
             return {"kind": "json", "url": url}
@@ -31,6 +36,12 @@ def kiosk(monkeypatch: pytest.MonkeyPatch) -> None:
         async def _sold(self, request: Request) -> JSONResponse:
             [row] = await self.books.rows("select %(n)s::int + 1 as n", {"n": int(request.query_params["n"])})
             return JSONResponse({**row, "now": self.books.now().isoformat()})
+
+        async def _told(self, request: Request) -> JSONResponse:
+            return JSONResponse(await request.json())
+
+        async def _slow(self, _: Request) -> JSONResponse:
+            return JSONResponse(await self.books.rows("select pg_sleep(60)"))
 
 
 @pytest.mark.usefixtures("kiosk")
@@ -61,3 +72,20 @@ async def test_every_vendor_has_an_address_of_its_own_and_settings_that_a_collec
         assert len(set(vendors.urls.values())) == len(vendors.urls) >= 15
         collectors = [kinds[kind].model_validate(settings) for kind, settings in vendors.settings()]
         assert len({collector.name for collector in collectors}) == len(collectors) >= 15
+
+
+@pytest.mark.usefixtures("kiosk")
+async def test_who_goes_before_the_answer_is_there_leaves_nothing_in_the_log(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Vendors(database, lambda: NOW, only=["kiosk"]) as vendors:
+        address = httpx.URL(vendors.url("kiosk"))
+        for request in (
+            "POST /told HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf",
+            "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n",
+        ):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(request.encode())
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []

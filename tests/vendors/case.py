@@ -32,6 +32,9 @@ class Case:
     requests_per_hour: float | None = None
     """How many calls an hour the defaults come to, where not every poll asks for everything: the sum over the cadences."""
 
+    emulated: bool = False
+    """Whether the service is AWS, emulated by moto, in place of one of the demo's simulators."""
+
     @property
     def simulator(self) -> str:
         """The name of the simulator."""

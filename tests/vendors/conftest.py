@@ -1,6 +1,7 @@
 """One company for all tests of vendors, told and loaded once and only read, and its vendors, each started when asked for."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
@@ -13,8 +14,10 @@ from exporter.demo.database import Server
 from exporter.demo.vendors import Vendors
 from tests.endpoint import Endpoint, endpoint
 from tests.packs.conftest import NOW, SEED
-from tests.vendors.case import Case
+from tests.vendors.case import Case, cases
+from tests.vendors.emulator import emulated
 
+EMULATED = {case.simulator for case in cases() if case.emulated}
 T = TypeVar("T")
 C = TypeVar("C", bound=Collector)
 
@@ -27,10 +30,15 @@ class Simulators:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulators")
         self._started: dict[str, Vendors] = {}
+        self._ending = contextlib.ExitStack()
+        self._emulator = ""
         self._thread.start()
 
     def url(self, name: str) -> str:
         """Where the vendor of that name answers."""
+        if name in EMULATED:
+            self._emulator = self._emulator or self._ending.enter_context(emulated())
+            return self._emulator
         if name not in self._started:
             self._started[name] = self._run(Vendors(self._dsn, lambda: NOW, only=[name]).__aenter__())
         return self._started[name].url(name)
@@ -43,10 +51,11 @@ class Simulators:
     def watched(self, name: str) -> list[tuple[str, dict[str, object]]]:
         """The kind of the collector that the demo runs for that vendor, and its settings; none where it runs none."""
         self.url(name)
-        return list(self._started[name].settings())
+        return [] if name in EMULATED else list(self._started[name].settings())
 
     def close(self) -> None:
         """End them all."""
+        self._ending.close()
         self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -150,7 +150,9 @@ def _take_in(found: dict[str, dict[str, _Series]], page: Any) -> str:
         series = found.setdefault(str(result["Id"]), {}).setdefault(str(result["Label"]), _Series())
         pairs = zip(result["Timestamps"], result["Values"], strict=True)
         series.values.update((int(at), float(value)) for at, value in pairs)
-        series.status = str(result["StatusCode"])
+        series.status = result["StatusCode"]
+        if not isinstance(series.status, str):
+            raise TypeError(series.status)
     token: Any = page.get("NextToken")
     if token is not None and not isinstance(token, str):
         raise TypeError(token)

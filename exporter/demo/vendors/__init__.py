@@ -3,6 +3,7 @@
 Their figures come from the company's own database, so that what a vendor says agrees with what the packs say.
 """
 
+import asyncio
 import contextlib
 import importlib
 import importlib.util
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 
 from exporter.demo.served import Receive, Scope, Send, served
 from exporter.demo.vendors.vendor import Books, Vendor, vendors
@@ -79,7 +81,9 @@ class Vendors:
         return listening
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._apps[scope["server"][1]](scope, receive, send)
+        """One request. Who asks may go before the answer is there, as all do when the demo ends: that is no failure."""
+        with contextlib.suppress(ClientDisconnect, asyncio.CancelledError):
+            await self._apps[scope["server"][1]](scope, receive, send)
 
 
 def _found(only: Collection[str] | None) -> dict[str, type[Vendor]]:
