@@ -161,6 +161,7 @@ def assert_tells_nothing(text: str) -> None:
     assert [secret for secret in known_secrets() if secret in text] == []
 
 
+@pytest.mark.slow
 async def test_a_change_of_shape_is_malformed_or_makes_no_difference(patient: Patient, polls: dict[str, Poll]) -> None:
     recorded = polls[patient.case.name]
     answers = [reply.data for _, reply in recorded]

@@ -124,6 +124,7 @@ ANSWERS: dict[str, tuple[Case, dict[str, Answering]]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.slow
 async def test_a_change_of_shape_is_malformed_or_makes_no_difference(server: Endpoint, name: str, tmp_path: Path) -> None:
     """Here with figures in every answer, where those of the common test may be empty."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")  # the system's hundred take longer to read than a poll lasts
