@@ -9,8 +9,19 @@ function(lib)
   local failed = 'sum by (source) (increase(%s{outcome="failed"}[5m]))' % m.payment_attempts_total.name;
   local hits = 'sum by (instance) (rate(%s[5m]))' % m.pg_stat_database_blks_hit.name;
   local reads = 'sum by (instance) (rate(%s[5m]))' % m.pg_stat_database_blks_read.name;
+  local mrr = 'sum by (source, currency) (%s)' % m.saas_mrr.name;
   {
     records: {
+      // The same figure of several sources, such as the own database and Stripe, has to be the same.
+      'currency:saas_mrr_between_sources:difference': lib.rule.record({
+        expr: |||
+          max by (currency) (%s)
+          - min by (currency) (%s)
+        ||| % [mrr, mrr],
+        help: 'Monthly recurring revenue of the source that tells most, less that of the source that tells least; 0 where they agree.',
+        unit: 'currency',
+        labels: ['currency'],
+      }),
       // Waiting for a disk and time taken by other guests are not work of this machine.
       'instance:node_cpu_used:ratio_rate5m': lib.rule.record({
         expr: |||

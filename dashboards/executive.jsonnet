@@ -2,7 +2,8 @@
 function(lib)
   local m = lib.metrics;
   local r = lib.records;
-  local q = lib.promql;
+  // Several sources may tell the same figure, which must not be added up.
+  local q = lib.promql.within({ source: lib.config.source });
   local panel = lib.panel;
 
   local month = { window: '30d' };

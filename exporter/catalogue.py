@@ -111,7 +111,7 @@ def as_table(entries: Sequence[Entry], width: int | None) -> str:
     indent = 2 + size + 2 + types + 2
     lines: list[str] = []
     for kinds in sorted({entry.kinds for entry in entries}):
-        lines += ["", ", ".join(kinds)]
+        lines += ["", *wrapped(", ".join(kinds), width)]
         for entry in (entry for entry in entries if entry.kinds == kinds):
             metric = entry.metric
             labels = f" {{{', '.join(metric.labels)}}}" if metric.labels else ""

@@ -245,8 +245,8 @@ def test_what_no_chosen_collector_or_pack_feeds_is_left_out(configured: Callable
 
 
 def test_a_heading_goes_with_the_last_panel_below_it(configured: Callable[[str], Bundle]) -> None:
-    assert "Payments" in titles(render(configured("packs: [revenue]")), "executive")
-    assert "Payments" not in titles(render(configured("packs: [movements]")), "executive")
+    assert "Payments" in titles(render(configured("{collectors: [sql], packs: [revenue]}")), "executive")
+    assert "Payments" not in titles(render(configured("{collectors: [sql], packs: [movements]}")), "executive")
 
 
 def test_what_every_exporter_tells_of_itself_stays(configured: Callable[[str], Bundle]) -> None:

@@ -390,7 +390,7 @@ def test_collect_of_an_unknown_name_lists_those_that_are_known(file: Path, name:
 
 
 def test_the_catalogue_lists_every_metric() -> None:
-    assert "| `saas_mrr` | gauge | `source`, `plan`, `currency` | sql |" in bellwether("catalog").stdout
+    assert "| `saas_mrr` | gauge | `source`, `plan`, `currency` | sql, stripe |" in bellwether("catalog").stdout
 
 
 def test_the_catalogue_as_json_can_be_narrowed_to_a_kind() -> None:
