@@ -8,7 +8,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from exporter import fields
 from exporter.demo.database import Server
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test gave as a secret is an ordinary word in the next, whichever order they run in."""
+    monkeypatch.setattr(fields, "_read", set())
 
 
 @pytest.fixture(scope="session")
