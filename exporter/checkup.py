@@ -122,6 +122,8 @@ async def check(collector: Collector) -> Report:
     One that runs packs is asked about them after the run, for which it has the same time again.
     """
     began = time.perf_counter()
+    if isinstance(collector, Examinable):
+        collector.run_alone()
     run = asyncio.create_task(_run(collector, began), name=f"run {collector.name}")
     try:
         turns = 2 if isinstance(collector, Examinable) else 1
@@ -212,7 +214,7 @@ def _of_packs(examined: Sequence[Examination]) -> Iterable[str]:
         yield f"refused: {refused} {'pack' if refused == 1 else 'packs'} with a wrong file"
     if failed := states.count("failed"):
         yield f"failed: {failed} of {failed + states.count('ok')} queries"
-    if "ok" not in states and "failed" not in states:
+    if "unmapped" in states and "ok" not in states and "failed" not in states:
         yield "idle: no query runs, since no view of the contract is mapped; bellwether schema prints them"
 
 

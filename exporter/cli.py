@@ -171,7 +171,8 @@ def _demo(options: argparse.Namespace) -> None:
 
     with Progress(sys.stdout) as progress:
         logs.configure(options.log_level, options.log_format)
-        app.run_until_signal(session.run(arguments.web(options), functools.partial(_say, progress)))
+        wishes = session.Wishes(tuple(options.incidents), options.application, options.stack, options.tools)
+        app.run_until_signal(session.run(arguments.web(options), functools.partial(_say, progress), wishes))
 
 
 def _say(progress: "Progress", line: str) -> None:
@@ -201,14 +202,15 @@ def _catalog(options: argparse.Namespace) -> None:
 
 
 def _schema(options: argparse.Namespace) -> None:
-    from exporter.packs import contract, load, warehouse  # noqa: PLC0415 - packs are loaded by what runs them
+    from exporter.packs import contract, dialect, load, warehouse  # noqa: PLC0415 - packs are loaded by what runs them
 
+    on_clickhouse = options.engine == "clickhouse"
     try:
-        packs = load.choose(options.packs, None).packs if options.packs else {}
+        packs = (dialect.chosen if on_clickhouse else load.choose)(options.packs, None).packs if options.packs else {}
     except ValueError as error:
         raise SettingsError(str(error)) from None
     wanted = {view for pack in packs.values() for view in pack.reads}
-    engine = warehouse if options.engine == "clickhouse" else contract
+    engine = warehouse if on_clickhouse else contract
     print(engine.as_sql(wanted if packs else None), end="")
 
 

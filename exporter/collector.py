@@ -161,7 +161,8 @@ def is_kind(name: str) -> bool:
 def load_kinds() -> Mapping[str, type[Collector]]:
     """Every kind there is, by name. One that cannot be had is left out, with a line in the log."""
     for module in _modules():
-        importlib.import_module(module.name)
+        if _may_hold(module):
+            importlib.import_module(module.name)
     for name in sorted(entry_points(group=ENTRY_POINTS).names):
         try:
             kind_of(name)
@@ -185,10 +186,10 @@ def _modules(package: str = _PACKAGE, path: Iterable[str] | None = None) -> Iter
                 yield from _modules(spec.name, spec.submodule_search_locations)
 
 
-def _may_hold(module: ModuleSpec, kind: str) -> bool:
-    """Whether a file's text names the kind as a class does; importing to find out would take its dependencies along."""
+def _may_hold(module: ModuleSpec, kind: str = "") -> bool:
+    """Whether a file names the kind, or any, as a class does; importing to find out would take its dependencies along."""
     source = getattr(module.loader, "get_source", lambda _: None)(module.name)
-    return source is None or f'kind="{kind}"' in source
+    return source is None or (f'kind="{kind}"' if kind else 'kind="') in source
 
 
 def _load(offer: EntryPoint) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -134,9 +134,19 @@ def _repeated(node: yaml.Node | None, place: Place = ()) -> Iterator[Place]:
             yield from _repeated(value, (*place, name))
 
 
+def details_of(error: ValidationError) -> Iterator[Mapping[str, Any]]:
+    """What pydantic found wrong, but for a list that is too short only since what is in it is wrong."""
+    details = error.errors(include_url=False)
+    for detail in details:
+        at = detail["loc"]
+        inside = any(other["loc"][: len(at)] == at for other in details if len(other["loc"]) > len(at))
+        if not (inside and detail["type"] == "too_short"):
+            yield detail
+
+
 def problems_of(error: ValidationError, model: type[Model], place: Place, given: Any) -> Iterator[Problem]:
     """What a model found wrong with the mapping `given`, that stands at `place`. No secret's value is shown."""
-    for detail in error.errors(include_url=False):
+    for detail in details_of(error):
         at = detail["loc"]
         if detail["type"] == "extra_forbidden":  # its value may be a secret under a misspelt key
             yield Problem((*place, *at), unknown_key(str(at[-1]), model if len(at) == 1 else None), shows_value=False)
@@ -147,7 +157,8 @@ def problems_of(error: ValidationError, model: type[Model], place: Place, given:
             by_file = secret and isinstance(given, dict) and f"{at[0]}_file" in given
             expected = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
             where = (f"{at[0]}_file",) if by_file else at
-            yield Problem((*place, *where), expected, shows_value=by_file or not secret)
+            hidden = detail["type"] == "hidden" or (secret and not by_file)
+            yield Problem((*place, *where), expected, shows_value=not hidden)
 
 
 def unknown_key(key: str, model: type[Model] | None) -> str:

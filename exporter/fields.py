@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, core_schema
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_LONGEST = 100 * _UNITS["y"]  # taken off any instant, it leaves one that clocks and databases know
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+")
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 
@@ -19,10 +20,14 @@ _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 def seconds(value: object) -> float:
     """Seconds of a duration written as Prometheus writes it (`15s`, `1h30m`), or of a bare number of seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        return float(sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(value)))
-    raise ValueError("expected a duration such as 15s, 5m or 1h30m")
+        length = value
+    elif isinstance(value, str) and _DURATION.fullmatch(value):
+        length = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    else:
+        raise ValueError("expected a duration such as 15s, 5m or 1h30m")
+    if length > _LONGEST:
+        raise ValueError("expected a duration of at most 100y")
+    return float(length)
 
 
 Duration = Annotated[float, BeforeValidator(seconds)]

@@ -11,6 +11,7 @@ from exporter.metric import Distribution, Metric, Sample
 
 MAX_LABEL_LENGTH = 1024
 REDACTED = "redacted"
+_NUMBERED = "queryid"  # label: what PostgreSQL numbers statements by, one number in ten of which could be a card's
 
 _MOST = sys.float_info.max
 
@@ -19,6 +20,20 @@ _CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w.-])")
 _PHONE = re.compile(r"(?<![\w.])\+\d[\d ().-]{6,18}\d(?![\w.])")
 _TOKEN = re.compile(r"\bBearer\s+\S+|\beyJ[\w-]{8,}\.[\w-]{8,}\.|\b(?:sk|rk|pk)_(?:live|test)_\w{8,}", re.IGNORECASE)
 _SHORTEST_PERSONAL = 6  # characters: a@b.io
+
+_IDENTIFIER = re.compile(
+    r"""
+    (?<![\da-z]) [\da-f]{8} (?:-[\da-f]{4}){3} -[\da-f]{12} (?![\da-z])  # a UUID
+  | (?<![\d.]) \d{9,}                                                  # a number that counts nothing; a date has 8 digits
+  | (?<![\da-z]) [\da-f]{16,} (?![\da-z])                             # bytes in hexadecimal
+  | (?<![\da-z]) (?<!\bprice_) (?<!\bplan_) (?<!\bprod_) (?<!\bpri_)   # what is sold is a kind, though Stripe names it so
+    (?=[\da-z]*\d[a-z]+\d) [\da-z]{20,}                               # letters and digits mixed, as ULIDs have them
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_PATH = re.compile(r"(?:[A-Z]+ )?(?:https?:/)?/\S*")
+_LONGEST_NAME = 64  # characters; a route may be longer
+_MOST_WORDS = 5  # of a name; more make a sentence
 
 _Key = tuple[Metric, tuple[str, ...]]
 _Ends = list[tuple[tuple[str, ...], float]]
@@ -52,8 +67,8 @@ class Draft:
         """New ones that found no room; they get what the expected ones leave."""
         self._distributions: set[_Key] = set()
         """Label sets of histograms and summaries that were taken in."""
-        self._shown: dict[str, str] = {}
-        """What stands for each label value that was inspected."""
+        self._shown: dict[tuple[bool, str], str] = {}
+        """What stands for each label value that was inspected, of an open label or another."""
         self._lines: dict[Metric, list[str]] = {}
         self._dropped: Counter[str] = Counter()
         self.redacted = 0
@@ -190,11 +205,16 @@ class Draft:
                 raise TypeError(f"{metric.name}: expected text as value of the label {label}, got {type(value).__name__}")
             if len(value) > MAX_LABEL_LENGTH:
                 return None
-            text = self._shown.get(value)
+            key = (label in metric.open, value)
+            if label == _NUMBERED and value.lstrip("-").isdecimal():
+                safe.append(value)
+                continue
+            text = self._shown.get(key)
             if text is None:
                 # What is not Unicode is marked before series are compared, since two such values may become the same.
                 text = value if value.isascii() else value.encode(errors="replace").decode()
-                text = self._shown[value] = REDACTED if looks_personal(text) else text
+                text = REDACTED if looks_personal(text) or (key[0] and names_no_kind(text)) else text
+                self._shown[key] = text
             safe.append(text)
         if REDACTED in safe:
             self.redacted += any(text == REDACTED != value for text, value in zip(safe, labels, strict=True))
@@ -215,6 +235,13 @@ def looks_personal(text: str) -> bool:
     if ("@" in text and _EMAIL.search(text)) or ("+" in text and _PHONE.search(text)) or _TOKEN.search(text):
         return True
     return any(_passes_luhn(match.group()) for match in _CARD.finditer(text))
+
+
+def names_no_kind(text: str) -> bool:
+    """Whether a text looks like the id of one person or thing, or like a sentence, where the name of a kind belongs."""
+    if _IDENTIFIER.search(text) or (len(text) > _LONGEST_NAME and not _PATH.fullmatch(text)):
+        return True
+    return sum(any(map(str.isalpha, word)) for word in text.split()) > _MOST_WORDS
 
 
 def _passes_luhn(text: str) -> bool:

@@ -115,7 +115,7 @@ class Job:
             await asyncio.wait([self._flight], timeout=_GRACE)
         try:
             await self.collector.close()
-        except Exception:
+        except Exception:  # the boundary, here too: the others are yet to be closed
             log.exception("%s could not give back what it held", self.collector.name)
 
     async def _run(self) -> None:

@@ -96,6 +96,8 @@ class Metric:
     """What the value counts, where the name's suffix does not say it: `currency`, `seconds`, `bytes`, `ratio`."""
     found: bool = False
     """Whether a poll came upon it, so that its collector could not declare it: true only of what foreign code exposes."""
+    open: frozenset[str] = frozenset()
+    """Labels that show whatever stands in a user's table: an id or a sentence found there is replaced, too."""
     least: float = field(init=False, repr=False)
     """The least finite value that a sample may have: 0 for a counter."""
     _called_with: tuple[str, ...] | None = field(init=False, repr=False)
@@ -181,6 +183,17 @@ class Metric:
         Each source may say in its own words how it comes by the figure.
         """
         return (self.name, self.type, self.labels) == (other.name, other.type, other.labels)
+
+    def agrees_with(self, other: "Metric") -> bool:
+        """Whether two declarations of one name mean one thing: the same, counted in one unit."""
+        return self is other or (self.same_as(other) and self.unit == other.unit)
+
+    @property
+    def described(self) -> str:
+        """Its type, unit and labels in words, for messages."""
+        unit = f" of {self.unit}" if self.unit else ""
+        labels = f"the labels {', '.join(self.labels)}" if self.labels else "no labels"
+        return f"a {self.type}{unit} with {labels}"
 
     def _unit_of_name(self) -> str:
         stem = self.name.removesuffix("_total")

@@ -100,8 +100,39 @@ def _collect(command: argparse.ArgumentParser) -> None:
 
 def _demo(command: argparse.ArgumentParser) -> None:
     _add_addresses(command)
+    command.add_argument(
+        "--incident",
+        dest="incidents",
+        action="append",
+        metavar="NAME",
+        default=[],
+        help="an incident that goes on from the beginning, also several times; docs/demo.md names them",
+    )
+    command.add_argument(
+        "--application.listen-address",
+        dest="application",
+        type=_address,
+        metavar="HOST:PORT",
+        default=("127.0.0.1", 0),
+        help="where the company's application listens; any free port of this machine alone unless given",
+    )
+    command.add_argument(
+        "--no-stack",
+        dest="stack",
+        action="store_false",
+        help="leave out Prometheus and Alertmanager, which run where they are found",
+    )
+    command.add_argument("--tools", type=Path, metavar="DIR", help="where to look for them beside the PATH")
     command.set_defaults(web_config_file=None, systemd_socket=False, max_requests=Web().max_requests)
     _add_logging(command, "warning")
+
+
+def _address(text: str) -> tuple[str, int]:
+    """A host and a port."""
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isdecimal() and int(port) < 65_536):
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text!r}")
+    return host, int(port)
 
 
 def _add_addresses(group: argparse._ActionsContainer) -> None:
@@ -222,11 +253,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "demo": Command(
         "explore",
-        "a whole company to look at: database, website, exporter",
-        "Start an embedded company, with a database, a website and 400 days of history, and the exporter that watches it. "
-        "Ctrl-C ends it; nothing is left behind.",
+        "a whole company to look at: database, application, exporter",
+        "Start an embedded company, with a database, an application and 400 days of history, the exporter that watches it, and "
+        "Prometheus and Alertmanager where they are on the machine. Ctrl-C ends it; nothing is left behind.",
         _demo,
-        (("bellwether demo", "and open the addresses that it prints"),),
+        (
+            ("bellwether demo", "and open the addresses that it prints"),
+            ("bellwether demo --incident payment-outage", "and see who is told"),
+        ),
     ),
     "catalog": Command(
         "explore",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from exporter.agreement import contradictions
 from exporter.collector import Collector, Model, kind_of, load_kinds
 from exporter.collectors.probes.probe import Probe
 from exporter.document import Document, Place, Problem, problems_of
@@ -44,6 +45,7 @@ def settings_of(document: Document, environment: Mapping[str, str]) -> Settings:
         raise document.error([Problem((), "expected a mapping with the key collectors")])
     problems = [_unknown(key) for key in data if key not in _KEYS]
     collectors: dict[str, Collector] = {}
+    places: dict[str, Place] = {}
     entries = data.get("collectors")
     if not isinstance(entries, list) or not entries:
         problems.append(Problem(("collectors",), "expected a list of at least one collector, each with its kind"))
@@ -55,6 +57,8 @@ def settings_of(document: Document, environment: Mapping[str, str]) -> Settings:
                 expected = f"the name {collector.name} is taken; give each collector a name of its own"
                 problems.append(Problem((*place, "name"), expected, shows_value=False))
             collectors[collector.name] = collector
+            places[collector.name] = place
+    problems += [Problem(places[name], why, shows_value=False) for name, why in contradictions(collectors.values())]
     prober = _prober(data.get("probe", {}), environment, problems)
     if problems:
         raise document.error(problems)

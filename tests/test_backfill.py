@@ -24,6 +24,7 @@ from exporter.errors import SettingsError
 from exporter.fields import Secret
 from exporter.guard import Draft
 from exporter.metric import Metric
+from exporter.packs.counter import CountFrom
 from exporter.settings import load
 from tests import past
 from tests.past import LABELS
@@ -283,17 +284,21 @@ async def test_a_year_of_days_is_in_prometheus_what_sql_says_of_each(shop: str, 
     assert attempts == expected_attempts
 
 
-async def test_the_past_ends_where_the_present_begins(shop: str, tmp_path: Path) -> None:
-    """At the last instant every series is there, and its value the one that the polling collector has."""
+@pytest.mark.parametrize("count_from", ["first_run", "first_row"])
+async def test_the_past_ends_where_the_present_begins(shop: str, tmp_path: Path, count_from: CountFrom) -> None:
+    """At the last instant every series is there, and its value the one that the polling collector has, if it counts all rows.
+
+    Else the polling collector's counters are at 0: a reset, after which Prometheus counts what they grow by and no more.
+    """
     [file] = await replay(past.settings(tmp_path, shop), tmp_path / "x.om", "2024-02-01", "2024-03-02").run(ignore)
     last = datetime(2024, 3, 1, tzinfo=UTC)
-    found = {}
+    found: dict[tuple[Any, ...], float] = {}
     for sample in samples(file.read_text()):
         if float(sample.timestamp or 0) == last.timestamp():
             labels = dict(sample.labels)
             assert [labels.pop(name) for name in LABELS] == list(LABELS.values())
             found[sample.name, *labels.items()] = sample.value
-    collector = Sql(name="shop", dsn=Secret(shop), packs=("revenue", "support"))
+    collector = Sql(name="shop", dsn=Secret(shop), packs=("revenue", "support"), count_from=count_from)
     collector._as_of = last
     draft = Draft({metric.name: metric for metric in collector.declares()}, 10_000)
     async for polled in collector.collect():
@@ -301,7 +306,11 @@ async def test_the_past_ends_where_the_present_begins(shop: str, tmp_path: Path)
             draft.add(polled)
     await collector.close()
     page = "".join(line for lines in draft.lines.values() for line in lines)
-    expected = {(sample.name, *sample.labels.items()): sample.value for family in parse_text(page) for sample in family.samples}
+    polled_then = [sample for family in parse_text(page) for sample in family.samples]
+    expected: dict[tuple[Any, ...], float] = {(each.name, *each.labels.items()): each.value for each in polled_then}
+    if count_from == "first_run":
+        assert {value for (name, *_), value in expected.items() if name.endswith("_total")} == {0}
+        found |= {key: 0 for key in found if key[0].endswith("_total")}
     assert found == expected
     assert len(found) > 50
 

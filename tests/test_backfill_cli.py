@@ -275,6 +275,7 @@ def test_nothing_that_is_there_is_overwritten(given: list[str], tmp_path: Path) 
 def test_two_do_not_work_in_one_folder(given: list[str], tmp_path: Path) -> None:
     output = tmp_path / "history"
     with begun(given, output) as process:
+        process.send_signal(signal.SIGSTOP)  # however long the other takes, this one is not done before it
         second = bellwether(*given, *SPAN, "--output", str(output))
         assert process.poll() is None
     assert (second.returncode, second.stdout) == (2, "")

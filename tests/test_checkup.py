@@ -292,6 +292,12 @@ async def test_where_nothing_is_mapped_there_is_something_to_mend(database: str)
     assert {each.state for each in found.examined} == {"unmapped"}
 
 
+async def test_a_chosen_pack_that_is_refused_has_nothing_to_do_with_mapping(database: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text("description: Nothing.\n")
+    found = await check(make("sql", dsn=database, packs=("shop",), packs_dir=tmp_path))
+    assert found.result == "refused: 1 pack with a wrong file"
+
+
 async def test_wrong_files_of_packs_are_told_without_a_run(packs: dict[str, Any], server: Server) -> None:
     collectors = [make("sql", **packs), make("postgres", dsn=server.dsn())]
     assert [why.partition("wrong.yaml")[2] for why in refusals(collectors)] == [

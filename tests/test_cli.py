@@ -433,6 +433,14 @@ def test_the_schema_is_sql_that_postgresql_accepts(database: str) -> None:
         assert connection.execute("select count(*) from bellwether.payments").fetchone() == (0,)
 
 
+def test_the_schema_of_a_pack_is_that_of_an_engine_that_runs_it() -> None:
+    result = bellwether("schema", "--engine", "clickhouse", "revenue")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "packs: 'revenue' does not run on ClickHouse; of those shipped, experience, features" in result.stderr
+    made = bellwether("schema", "--engine", "clickhouse", "features").stdout
+    assert ("bellwether.feature_uses" in made, "bellwether.payments" in made) == (True, False)
+
+
 def test_the_bundle_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     result = bellwether("bundle", "--output", str(tmp_path))
     assert result.returncode == 0

@@ -144,3 +144,16 @@ def test_one_module_may_hold_two_kinds(tmp_path: Path) -> None:
     two = QUEUE + '    class Topic(Queue, kind="topic"):\n        pass\n'
     install(tmp_path, "acme-queue", "queue = acme_queue:Queue\ntopic = acme_queue:Topic", acme_queue=two)
     assert outcome(tmp_path, "result = [asked('topic'), asked('queue')]") == ["acme_queue.Topic", "acme_queue.Queue"]
+
+
+def test_every_kind_is_known_without_what_single_kinds_need() -> None:
+    """As after an installation without extras: SciPy, botocore and google-auth are not there."""
+    program = """
+        import sys
+        sys.modules.update(dict.fromkeys(("scipy", "botocore", "google.auth", "cryptography")))
+        from exporter.collector import load_kinds
+        print(*load_kinds())
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == list(load_kinds())

@@ -38,8 +38,13 @@ def inside(name: str, path: str) -> Path:
     return ROOT / mounts(name)[target][0] / path[len(target) :].lstrip("/")
 
 
+def ports_of(name: str) -> list[int]:
+    return [int(port.rsplit(":", 1)[1]) for port in SERVICES[name]["ports"]]
+
+
 def port_of(name: str) -> int:
-    return int(SERVICES[name]["ports"][0].rsplit(":", 1)[1])
+    """The port of its page."""
+    return ports_of(name)[0]
 
 
 def read(path: str) -> Any:
@@ -99,8 +104,11 @@ def test_dependencies_are_services_and_the_one_waited_for_can_be_healthy() -> No
 
 
 def test_the_exporter_is_started_with_flags_that_it_has() -> None:
-    web = arguments.web(arguments.parse(shlex.split(SERVICES["exporter"]["command"])))
+    options = arguments.parse(shlex.split(SERVICES["exporter"]["command"]))
+    web = arguments.web(options)
     assert web.addresses == (f"0.0.0.0:{port_of('exporter')}",)
+    assert options.application == ("0.0.0.0", ports_of("exporter")[1])
+    assert not options.stack
     default = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     assert default is not None
     assert arguments.web(arguments.parse(json.loads(default[1]))) == web
@@ -140,7 +148,9 @@ def test_every_address_that_prometheus_reads_is_that_of_a_service() -> None:
     for (discovery,) in discoveries:
         for file in discovery["files"]:
             (group,) = yaml.safe_load(given[str(folder / file)])
-            assert all(target in {f"{name}:{port_of(name)}" for name in SERVICES} for target in group["targets"])
+            assert all(
+                target in {f"{name}:{port}" for name in SERVICES for port in ports_of(name)} for target in group["targets"]
+            )
 
 
 def test_prometheus_finds_its_configuration_and_rules() -> None:

@@ -1,10 +1,11 @@
 """What every kind of collector, and so every metric of the catalogue, must keep to."""
 
+import re
 import sys
 
 import pytest
 
-from exporter.catalogue import catalogue
+from exporter.catalogue import Entry, catalogue
 from exporter.collector import Collector, load_kinds
 from exporter.metric import Metric
 
@@ -35,6 +36,12 @@ def test_it_declares_metrics(kind: type[Collector]) -> None:
 def test_a_help_text_is_a_sentence(metric: Metric) -> None:
     assert metric.help.endswith(".")
     assert metric.help[0].isupper() or not metric.help[0].isalpha()
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: str(entry.metric.name))
+def test_a_help_text_stands_alone(entry: Entry) -> None:
+    """Whoever reads it sees no other metric beside it: on a panel, in Grafana's explorer, in a list in another order."""
+    assert [text for text in entry.helps.values() if re.match(r"(As|Such|Th[eo]se|The same)\b", text)] == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         seconds(text)
 
 
+@pytest.mark.parametrize("text", ["101y", "100y1ms", "9" * 400 + "d", 99_999_999_999, 10**400, float("inf")])
+def test_a_duration_that_reaches_beyond_all_clocks_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a duration of at most 100y"):
+        seconds(text)
+    assert seconds("100y") == 100 * 365 * 86400
+
+
 class Account(Model):
     password: Secret
     note: Secret | None = None

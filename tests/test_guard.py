@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.guard import MAX_LABEL_LENGTH, REDACTED, Draft, looks_personal
+from exporter.guard import MAX_LABEL_LENGTH, REDACTED, Draft, looks_personal, names_no_kind
 from exporter.metric import Metric, Sample
 from tests.toy import EVENTS, LEVEL
 
@@ -94,12 +94,91 @@ def test_what_merely_looks_odd_is_left_alone(text: str) -> None:
     assert not looks_personal(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        "user 7C9E6679-7425-40DE-944B-E07FC1F90AE7",
+        "601123456",
+        "/users/1048812045/orders",
+        "5f7c8ec7c33c6c004bbafe82",
+        "auth0|5f7c8ec7c33c6c004bbafe82",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "sub_1MowQVLkdIwHu7ixeraBm864",
+        "Zdenka Qvist met us at the fair, her flat is 12 Elm Street",
+        "she wrote to us twice about it",
+        "x" * 65,
+        "a name of few words, " + "y" * 60,
+    ],
+)
+def test_ids_and_sentences_name_no_kind(text: str) -> None:
+    assert names_no_kind(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "FR",
+        "2.14.0",
+        "120.0.6099.109",
+        "0.333333333333",
+        "2026-11-21T03:00:00Z",
+        "20261121",
+        "growth_yearly_2026",
+        "Enterprise Plus Annual (EU)",
+        "Black Friday 2026: EU retargeting, mobile",
+        "paid_search_brand_eu_mobile_autumn_2026",
+        "card_declined_insufficient_funds_try_again_later",
+        "exportToSpreadsheetWithFormulas2",
+        "4f1c2ab",
+        "/groups/{id}",
+        "GET /api/v1/organisations/{organisation_id}/projects/{project_id}/documents/{document_id}",
+        "https://app.example.com/organisations/:organisation/projects/:project/documents",
+        "NaiveBayesClassifier",
+        "price_1MoBy5LkdIwHu7ixZhnattbh",
+        "pri_01gsz8x8sawmvhz1pv30nge1ke",
+        "deadbeef",
+    ],
+)
+def test_what_names_a_kind_is_recognised(text: str) -> None:
+    assert not names_no_kind(text)
+
+
+def test_an_id_is_replaced_in_an_open_label_and_in_no_other() -> None:
+    opened = Metric("toy_customers", "Customers.", labels=("channel", "place"), open=frozenset({"channel"}))
+    draft = Draft({opened.name: opened}, 10)
+    uuid = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    for place in (uuid, "y"):
+        draft.add(opened(1, channel=uuid, place=place))
+    draft.add(opened(1, channel="fair", place="y"))
+    assert lines(draft) == [
+        f'toy_customers{{channel="redacted",place="{uuid}"}} 1.0\n',
+        'toy_customers{channel="redacted",place="y"} 1.0\n',
+        'toy_customers{channel="fair",place="y"} 1.0\n',
+    ]
+    assert (draft.redacted, draft.dropped) == (2, {})
+
+
 def test_personal_data_is_replaced_and_counted_and_two_such_series_become_one() -> None:
     draft = Draft(DECLARED, 10)
     draft.add(LEVEL(1, place="bob@example.com"))
     draft.add(LEVEL(2, place="eve@example.com"))
     assert lines(draft) == ['toy_level{place="redacted"} 1.0\n']
     assert (draft.redacted, draft.dropped) == (2, {"duplicate": 1})
+
+
+def test_the_number_of_a_statement_is_no_card_although_its_check_digit_is_right() -> None:
+    calls = Metric("toy_calls", "Calls.", labels=("queryid", "place"))
+    draft = Draft({calls.name: calls}, 10)
+    for number in ("4111111111111111", "-4111111111111111"):
+        draft.add(calls(1, queryid=number, place="4111111111111111"))
+    draft.add(calls(2, queryid="someone@example.com", place="x"))
+    assert lines(draft) == [
+        'toy_calls{queryid="4111111111111111",place="redacted"} 1.0\n',
+        'toy_calls{queryid="-4111111111111111",place="redacted"} 1.0\n',
+        'toy_calls{queryid="redacted",place="x"} 2.0\n',
+    ]
 
 
 def test_labels_hold_whatever_text_comes_and_stay_one_line() -> None:

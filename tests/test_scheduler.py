@@ -105,7 +105,7 @@ async def test_a_run_is_closed_when_it_is_cut_short() -> None:
             closed.set()
 
     async with engine(Toy.of(script, timeout="50ms")):
-        await asyncio.wait_for(closed.wait(), _PATIENCE)
+        assert await asyncio.wait_for(closed.wait(), _PATIENCE)
 
 
 async def test_after_a_failure_the_last_samples_stay_for_three_intervals_and_then_go() -> None:

@@ -109,3 +109,55 @@ def test_an_unreadable_file_is_named() -> None:
         SettingsError, match=r"/nonexistent\.yml: cannot be read: No such file or directory; expected a YAML file"
     ):
         load(Path("/nonexistent.yml"))
+
+
+PACK = """\
+description: Orders.
+queries:
+  orders:
+    type: {type}
+    labels: [{label}]
+    metrics: {{shop_orders: {{help: Orders., value: orders{unit}}}}}
+    sql: select {label}, count(*) as orders from orders where at <= %(as_of)s group by {label}
+"""
+
+
+def orders(tmp_path: Path, collector: str, **said: str) -> str:
+    """A collector with a pack of its own."""
+    folder = tmp_path / collector
+    folder.mkdir()
+    (folder / "orders.yaml").write_text(PACK.format(**{"type": "gauge", "label": "city", "unit": ""} | said))
+    return f"- {{kind: sql, name: {collector}, dsn: dbname=x, packs: [orders], packs_dir: {folder}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "described"),
+    [
+        ({"label": "street"}, "a gauge with the labels source, street"),
+        ({"unit": ", unit: currency"}, "a gauge of currency with the labels source, city"),
+        ({"type": "histogram\n    buckets: [1]"}, "a histogram with the labels source, city"),
+    ],
+)
+def test_two_collectors_mean_one_thing_by_one_name(tmp_path: Path, said: dict[str, str], described: str) -> None:
+    text = "collectors:\n" + orders(tmp_path, "one") + orders(tmp_path, "two", **said)
+    assert message(tmp_path, text) == (
+        f"bellwether.yml:3: collectors[1]: declares shop_orders, {described}; the collector one declares "
+        "shop_orders, a gauge with the labels source, city: rename it in one"
+    )
+
+
+def test_collectors_may_share_what_they_declare_alike(tmp_path: Path) -> None:
+    text = "collectors:\n" + orders(tmp_path, "one") + orders(tmp_path, "two")
+    text += "".join(
+        f"- {{kind: sql, name: s{number}, dsn: dbname=x}}\n- {{kind: node, name: n{number}}}\n" for number in (1, 2)
+    )
+    text += "- {kind: clickhouse, url: http://127.0.0.1:8123}\n"
+    assert len(read(tmp_path, text).collectors) == 7
+
+
+def test_a_list_is_not_said_to_be_empty_when_what_is_in_it_is_wrong(tmp_path: Path) -> None:
+    text = "collectors:\n- {{kind: funnel, dsn: dbname=x, funnels: {}}}\n"
+    short = message(tmp_path, text.format("[{name: a, steps: [b]}]"))
+    assert "bellwether.yml:2: collectors[0].funnels[0].steps: Tuple should have at least 2 items" in short
+    assert "\n" not in short
+    assert "bellwether.yml:2: collectors[0].funnels: Tuple should have at least 1 item" in message(tmp_path, text.format("[]"))

@@ -36,6 +36,7 @@ _TOOLS = {
     "pgbouncer_exporter": _Program("prometheus-pgbouncer-exporter", ("prometheus-pgbouncer-exporter",)),
     "sql_exporter": _Program("prometheus-sql-exporter", ("prometheus-sql-exporter",)),
     "pgbouncer": _Program("pgbouncer", ("pgbouncer",), "usr/sbin"),
+    "chromium": _Program("chromium", ("chromium", "chromium-browser", "google-chrome")),
 }
 _TEMPLATE = Path("usr/share/prometheus/alertmanager/default.tmpl")  # Debian's Alertmanager does not start without it
 
@@ -76,6 +77,33 @@ def unpacked(package: str) -> Path:
     return root
 
 
+def npm(*packages: str) -> Path:
+    """The `node_modules` of packages of npm, each NAME@VERSION, fetched once. None of their scripts is run."""
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            _unavailable(f"{' '.join(packages)} needs {program}; install nodejs and npm")
+    root = FOLDER / "npm" / "+".join(package.replace("/", "-") for package in packages)
+    if not root.is_dir():
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.parent) as folder:
+            command = [
+                "npm",
+                "install",
+                "--prefix",
+                f"{folder}/made",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--silent",
+                *packages,
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                _unavailable(f"{' '.join(command)} fails: {done.stderr}")
+            _keep(Path(folder, "made"), root)
+    return root / "node_modules"
+
+
 def alertmanager_command(*arguments: str) -> list[str]:
     """How to start Alertmanager. One that was only unpacked sees its templates in a private view of /usr/share."""
     program = tool("alertmanager")
@@ -103,11 +131,16 @@ def _fetch(package: str, root: Path) -> None:
         unpacked = Path(folder, "root")
         for archive in Path(folder).glob("*.deb"):
             subprocess.run(["dpkg", "-x", archive, unpacked], check=True)
-        try:
-            unpacked.rename(root)  # at once, so that no other process finds half of it
-        except OSError:
-            if not root.is_dir():
-                raise
+        _keep(unpacked, root)
+
+
+def _keep(made: Path, root: Path) -> None:
+    """Put a folder where it belongs at once, so that no other process finds half of it."""
+    try:
+        made.rename(root)
+    except OSError:
+        if not root.is_dir():
+            raise
 
 
 def _missing_libraries(package: str) -> list[str]:

@@ -12,7 +12,8 @@ function(lib) {
   // domain, service what part of the company, and what thing in it; both are labels that routes and inhibitions use
   // summary         one sentence that holds for every instance; description has the value and the labels
   // impact, action  who is hurt, and the first thing to do
-  // dashboard       uid of the dashboard to look at; `dashboard_labels` (default: instance) preset its variables
+  // dashboard       uid of the dashboard to look at; `dashboard_labels` (default: instance) preset its variables: labels after
+  //                 which they are named, or an object of labels by their names
   // for             how long it must hold; not given where the expression's own window is delay enough
   alert(fields)::
     local missing = [name for name in required if !std.objectHas(fields, name)];
@@ -21,36 +22,48 @@ function(lib) {
     assert unknown == [] : 'an alert has no field %s' % std.join(', ', unknown);
     fields,
 
-  // Only as long as the figures are fresh: an expression without the series of sources that were not read for some time, since
-  // their figures describe the past. `by` is the label that names the collector.
+  // Only as long as the figures are fresh: an expression without the series of sources whose last figures came some time ago and
+  // whose last run failed, since they describe the past. `by` is the label that names the collector. One that is polled once an
+  // hour is as fresh as it can be while its last run succeeded.
+  local q = lib.promql,
+  local last_success = q.greatest(lib.metrics.bellwether_collector_last_success_timestamp_seconds, by=['collector']),
+  local stale = q.above(q.age(last_success), lib.limits.source_age_seconds.warning),
+  local up = q.greatest(lib.metrics.bellwether_collector_up, by=['collector']),
   fresh(expr, by='source')::
-    local q = lib.promql, e = q.expression(expr);
-    local stale = q.above(
-      q.age(q.greatest(lib.metrics.bellwether_collector_last_success_timestamp_seconds, by=['collector'])),
-      lib.limits.source_age_seconds.warning
-    );
+    local e = q.expression(expr);
     e {
-      expr: '(%s)\nunless on (%s) label_replace(\n  %s,\n  "%s", "$1", "collector", "(.*)"\n)' % [e.expr, by, stale.expr, by],
-      reads:: e.reads + stale.reads,
+      // Here and below not by `%`, which Jsonnet is slow at.
+      expr: '(' + std.rstripChars(e.expr, '\n') + ')\nunless on (' + by + ') label_replace(\n  ' + stale.expr
+            + ' unless on (collector) (' + up.expr + ') == 1,\n  "' + by + '", "$1", "collector", "(.*)"\n)\n',
+      reads:: e.reads + stale.reads + up.reads,
     },
+
+  // Only what equals a number: 0 for what is down.
+  is(of, number):: local e = lib.promql.expression(of); e { expr: '(%s) == %g' % [e.expr, number] },
 
   // A number of seconds in words: 24 hours.
   span(seconds):: if seconds % 86400 == 0 && seconds > 86400 then '%d days' % (seconds / 86400) else '%g hours' % (seconds / 3600),
 
   // A recording rule, described like a metric so that panels can treat it as one: `labels` are those that its series have.
   // `expr` makes them; several `rules`, each with an `expr` and labels that it `sets`, where they come from different places.
-  record(fields):: { type: 'gauge', labels: [] } + fields,
+  record(fields):: { type: 'gauge', unit: '', labels: [] } + fields,
 
   local text_of(expr) = std.rstripChars(if std.isObject(expr) then expr.expr else expr, '\n'),
 
   local changed(name, fields) =
-    local change = if std.objectHas(lib.config.alerts, name) then lib.config.alerts[name] else {};
-    if change == null then null else std.mergePatch(fields, change),
+    local change = std.get(lib.config.alerts, name, {});
+    if change == null then null else if change == {} then fields else std.mergePatch(fields, change),
 
   local dashboard_url(fields) =
     local labels = if std.objectHas(fields, 'dashboard_labels') then fields.dashboard_labels else ['instance'];
-    local variables = ['var-%s={{ $labels.%s | urlquery }}' % [label, label] for label in labels];
-    '%s/d/%s%s' % [lib.config.links.grafana, fields.dashboard, if labels == [] then '' else '?' + std.join('&', variables)],
+    local by_name = if std.isArray(labels) then { [label]: label for label in labels } else labels;
+    local variables = [
+      'var-' + name + '={{ $labels.' + by_name[name] + ' | urlquery }}'
+      for name in std.objectFields(by_name)
+    ];
+    local page = fields.dashboard + (if variables == [] then '' else '?' + std.join('&', variables));
+    // That page lists whatever fires, and so is always there.
+    lib.config.links.grafana + '/d/' + (if lib.is_left_out(fields.dashboard) then 'alerts' else page),
 
   local optional_field(fields, name) = if std.objectHas(fields, name) then { [name]: fields[name] } else {},
 
@@ -71,7 +84,7 @@ function(lib) {
         description: fields.description,
         impact: fields.impact,
         action: fields.action,
-        runbook_url: '%s/%s' % [lib.config.links.runbooks, name],
+        runbook_url: lib.config.links.runbooks + '/' + name,
         dashboard_url: dashboard_url(fields),
       } + (if std.objectHas(fields, 'annotations') then fields.annotations else {}),
     } + optional_field(fields, 'for') + optional_field(fields, 'keep_firing_for'),

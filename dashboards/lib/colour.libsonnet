@@ -7,5 +7,5 @@
   accent: '#0072B2',
 
   // For series that are neither good nor bad: a hue for each query of a panel, shades of it for the query's series.
-  series: [self.accent, '#56B4E9', '#CC79A7', '#F0E442', self.neutral],
+  series: [self.accent, '#56B4E9', '#CC79A7', '#332288', self.neutral],
 }

@@ -11,4 +11,9 @@
   // Business figures older than this say nothing about now.
   source_age_seconds: { warning: 180 },
   certificate_seconds: { warning: 21 * 86400, critical: 7 * 86400 },
+  // Aims: panels draw them, and of what misses one nobody is told. A customer brings so many times what winning one costs.
+  satisfaction_csat_score: { warning: 4.5 },
+  saas_ltv_to_cac_ratio: { warning: 3 },
+  // Age of the oldest row / how old a row may become. What is deleted once a night is a little too old before that.
+  data_age_ratio: { warning: 1.05, critical: 1.1 },
 }

@@ -11,7 +11,7 @@
   scrape_duration_seconds: gauge('How long the last scrape of the target took.', ['job', 'instance'], 'seconds'),
   scrape_samples_scraped: gauge('Series that the target had at its last scrape.', ['job', 'instance']),
   ALERTS: gauge(
-    'Alerts that are pending or firing.', ['alertname', 'alertstate', 'priority', 'severity', 'domain', 'service']
+    'Alerts that are pending or firing.', ['alertname', 'alertstate', 'priority', 'severity', 'domain', 'service', 'slo']
   ),
 
   // The application.
@@ -20,6 +20,21 @@
     ['http_request_method', 'http_route', 'http_response_status_code', 'service_name'],
   ),
   http_server_active_requests: gauge('Requests that the application is answering.', ['http_request_method', 'service_name']),
+
+  // Caches and background jobs of the application, for which there is no convention: these names are proposed.
+  cache_requests_total: counter('Look-ups in a cache; result is hit or miss.', ['cache', 'result', 'service_name']),
+  job_queue_length: gauge('Background jobs that wait in a queue.', ['queue', 'service_name']),
+  job_runs_total: counter('Background jobs that ended; outcome is succeeded or failed.', ['queue', 'outcome', 'service_name']),
+  job_duration_seconds: histogram('How long background jobs ran.', ['queue', 'service_name']),
+
+  // Load tests of k6, by its output to Prometheus with K6_PROMETHEUS_RW_TREND_STATS="p(95)":
+  // https://grafana.com/docs/k6/latest/results-output/real-time/prometheus-remote-write/
+  k6_vus: gauge('Virtual users that a load test has.'),
+  k6_http_reqs_total: counter('Requests that a load test made.', ['scenario', 'method', 'name', 'status', 'expected_response']),
+  k6_http_req_duration_p95: gauge(
+    'What 95 of 100 requests of a load test took at most.', ['scenario', 'method', 'name', 'status', 'expected_response'], 'seconds'
+  ),
+  k6_http_req_failed_rate: gauge('Share of the requests of a load test that failed.', ['scenario', 'method', 'name'], 'ratio'),
 
   // Prometheus.
   prometheus_tsdb_head_series: gauge('Series that Prometheus holds in memory.'),

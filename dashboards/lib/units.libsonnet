@@ -29,8 +29,14 @@
     bits: 'bits',
     boolean: 'bool_yes_no',
     bytes: 'bytes',
+    hertz: 'hertz',
+    joules: 'joule',
+    milliseconds: 'ms',
+    multixacts: 'short',
+    transactions: 'short',
     celsius: 'celsius',
     currency: 'short',  // the symbol comes with the currency's name, in `currencies`
+    months: 'suffix: months',  // Grafana knows none
     ratio: 'percentunit',
     seconds: 's',
     timestamp_seconds: 'dateTimeFromNow',

@@ -20,13 +20,14 @@ select id::text as event_id,
        event_name as name
 from public.events;
 
--- The application writes events, not visits: a visit is what one session did, and is over half an hour after its last event.
+-- The application writes events, not visits: a visit is what one session did. It lasts until nothing has come for half an hour, and
+-- has then ended with its last event.
 create or replace view bellwether.sessions as
 select session_id::text as session_id,
        session_id::text as visitor_id,
        min(user_id::text) as user_id,
        min(created_at) as started_at,
-       max(created_at) as ended_at,
+       case when max(created_at) <= now() - interval '30 minutes' then max(created_at) end as ended_at,
        (count(*) filter (where event_name = 'page_view'))::int as page_views,
        min(properties ->> 'device') as device,
        min(properties ->> 'utm_source') as source,

@@ -119,8 +119,8 @@ class Source:
         window = query.parameters(instant, tally.settled_to)
         # No row of the past is still to come: nothing is counted twice, as polls do for what may be late.
         self._tallies[name] = tally = tally.grown(query, instant, query.amounts(*await _ask(cursor, query, window)), {})
-        query.refuse_flood(len(tally.exposed))
-        return dict(tally.exposed)
+        query.refuse_flood(len(tally.counted))
+        return dict(tally.counted)
 
 
 async def _ask(cursor: Cursor, query: Query, parameters: dict[str, datetime]) -> tuple[list[str], list[dict[str, Any]]]:

@@ -4,7 +4,7 @@
 checkout's committed copy current.
 """
 
-from exporter.bundle.files import differences, generate, render, stale, write
+from exporter.bundle.files import differences, generate, render, routing, stale, write
 from exporter.bundle.settings import Bundle, load
 
-__all__ = ["Bundle", "differences", "generate", "load", "render", "stale", "write"]
+__all__ = ["Bundle", "differences", "generate", "load", "render", "routing", "stale", "write"]

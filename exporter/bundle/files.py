@@ -2,29 +2,37 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from exporter.bundle import gallery
 from exporter.bundle.jsonnet import INDEX, evaluate, index
 from exporter.bundle.page import page
 from exporter.bundle.presence import fed, unfed
 from exporter.bundle.settings import Bundle
 from exporter.sources import sources_folder
 
-_PROGRAM = """\
+_ROUTING = """\
 {
+  alertmanager: mixin.alertmanagerConfig,
+  templates: mixin.alertmanagerTemplates,
+  [if mixin._config.grafana_alerting then 'grafana']: mixin.grafanaAlerting,
+}
+"""
+_PROGRAM = f"""\
+{_ROUTING} + {{
   dashboards: mixin.grafanaDashboards,
   folders: mixin.grafanaDashboardFolders,
   alerts: mixin.prometheusAlerts.groups,
   records: mixin.prometheusRules.groups,
-  alertmanager: mixin.alertmanagerConfig,
-  templates: mixin.alertmanagerTemplates,
   priorities: mixin.priorities,
-}
+}}
 """
+_RECORDS = "mixin.prometheusRules.groups"
+_GALLERY = Path("docs/dashboards.md")  # of a checkout alone, which has the pictures
 _METRICS = "import 'dashboards/lib/metrics.libsonnet'"
 _GENERATED = (
     "grafana/dashboards/**/*.json",
@@ -41,25 +49,45 @@ _ORDER = (
 def render(bundle: Bundle | None = None, sources: Path | None = None) -> dict[Path, str]:
     """The text of every file of the bundle, by its path below the output's root. Raises `BundleError`."""
     sources, bundle = sources or sources_folder(), bundle or Bundle()
-    made = evaluate(sources, _PROGRAM, bundle.config(sources))
+    config, absent = bundle.config(sources), list[str]()
     if bundle.collectors is not None or bundle.packs is not None:
-        rules = (rule for group in made["records"] for rule in group["rules"])
+        rules = (rule for group in evaluate(sources, _RECORDS, config) for rule in group["rules"])
         absent = unfed(evaluate(sources, _METRICS), rules, bundle.collectors, bundle.packs)
-        made = evaluate(sources, _PROGRAM, {**bundle.config(sources), "absent": absent})
+    made = evaluate(sources, _PROGRAM, {**config, "absent": absent})
+    if absent:
         made |= {part: fed(made[part], absent) for part in ("records", "alerts")}
-    files = {Path("prometheus/alertmanager.yml"): _yaml(made["alertmanager"])}
+    files = _routing_files(made)
     for name, dashboard in made["dashboards"].items():
         text = json.dumps(dashboard, indent=2, sort_keys=True, ensure_ascii=False)
         files[Path("grafana/dashboards", made["folders"][name], name)] = text + "\n"
-    groups: dict[str, list[Any]] = {}
-    for group in made["records"] + made["alerts"]:  # an area's records first: its alerts may read them
-        groups.setdefault(group["name"], []).append(group)
-    for area, parts in groups.items():
-        files[Path(f"prometheus/rules/{area}.yaml")] = _yaml({"groups": parts})
-    for name, text in made["templates"].items():
-        files[Path("prometheus/templates", name)] = text
+    for area, group in _areas(made["records"] + made["alerts"]):  # an area's records first: its alerts may read them
+        files[Path(f"prometheus/rules/{area}.yaml")] = _yaml({"groups": [group]})
     files[Path("docs/alerts.md")] = page(made)
     return dict(sorted(files.items()))
+
+
+def routing(bundle: Bundle | None = None, sources: Path | None = None) -> dict[Path, str]:
+    """Of `render`, what says who is told of alerts. It takes a tenth of the time."""
+    sources, bundle = sources or sources_folder(), bundle or Bundle()
+    return _routing_files(evaluate(sources, _ROUTING, bundle.config(sources)))
+
+
+def _routing_files(made: dict[str, Any]) -> dict[Path, str]:
+    files = {Path("prometheus/alertmanager.yml"): _yaml(made["alertmanager"])}
+    for name, text in made["templates"].items():
+        files[Path("prometheus/templates", name)] = text
+    if "grafana" in made:
+        files[Path("grafana/provisioning/alerting/bellwether.yaml")] = _yaml(made["grafana"])
+    return files
+
+
+def _areas(groups: Iterable[dict[str, Any]]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The groups of each area as one: Prometheus evaluates the rules of a group in their order."""
+    areas: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        known = areas.get(group["name"])
+        areas[group["name"]] = {**group, "rules": [*(known["rules"] if known else []), *group["rules"]]}
+    return areas.items()
 
 
 def write(output: Path, bundle: Bundle | None = None, sources: Path | None = None) -> list[Path]:
@@ -100,7 +128,8 @@ def stale(root: Path) -> list[str]:
 
 
 def _expected(root: Path) -> dict[Path, str]:
-    return {INDEX: index(root), **render(sources=root)}
+    files = render(sources=root)
+    return {INDEX: index(root), **files, _GALLERY: gallery.page(files, root)}
 
 
 def _differences(root: Path, expected: dict[Path, str]) -> list[str]:

@@ -1,29 +1,40 @@
 """What a user may change of the bundle: a YAML file in, `Bundle` out. Defaults stand in dashboards/lib/config.libsonnet."""
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
 
+from exporter.bundle import sense
 from exporter.bundle.jsonnet import evaluate
-from exporter.bundle.presence import OWN
+from exporter.bundle.values import (
+    Address,
+    Channel,
+    Clock,
+    Currency,
+    Gathered,
+    Holiday,
+    Hour,
+    Interval,
+    Job,
+    Label,
+    Matched,
+    Name,
+    Number,
+    Priority,
+    Span,
+    Tier,
+    Value,
+    Weekdays,
+    Zone,
+)
 from exporter.document import Document, Problem, problems_of
 from exporter.fields import Model
 from exporter.sources import sources_folder
 
-Address = Annotated[str, Field(pattern=r"^https?://\S*[^/\s]$")]
-"""A web address without a slash at its end."""
-Span = Annotated[str, Field(min_length=2, pattern=r"^(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$")]
-"""A length of time as Prometheus and Alertmanager write it: 90s, 5m, 1h30m."""
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
-"""A time of the day: 09:00. The day ends at 24:00."""
-Name = Annotated[str, Field(min_length=1)]
-Priority = Literal["P0", "P1", "P2", "P3"]
 Preset = Literal["startup", "growth", "scale"]
-Channel = Literal["pagerduty", "slack", "email", "sms", "webhook"]
 
 
 _STRICT = with_config(ConfigDict(extra="forbid"))
@@ -43,13 +54,15 @@ class Links(TypedDict, total=False):
 class Jobs(TypedDict, total=False):
     """The names under which Prometheus scrapes."""
 
-    bellwether: Name
-    node: Name
-    postgres: Name
-    blackbox: Name
-    app: Name  # your own application
-    prometheus: Name
-    alertmanager: Name
+    bellwether: Job
+    node: Job
+    cadvisor: Job
+    postgres: Job
+    pgbouncer: Job
+    blackbox: Job
+    app: Job  # your own application
+    prometheus: Job
+    alertmanager: Job
 
 
 @_STRICT
@@ -92,10 +105,11 @@ class Sms(TypedDict, total=False):
 
 
 @_STRICT
-class Webhook(TypedDict):
+class Webhook(TypedDict, total=False):
     """Any address that takes Alertmanager's JSON."""
 
-    url: Address
+    url: Required[Address]
+    token_file: str  # a bearer token to send along
 
 
 @_STRICT
@@ -106,6 +120,7 @@ class Receivers(TypedDict, total=False):
     slack: Slack | None
     email: Email | None
     sms: Sms | None
+    sentry: Webhook | None  # Sentry's, or what hands on to it
     webhook: Webhook | None
     heartbeat: Webhook | None  # what expects the Watchdog every five minutes; the webhook unless given
 
@@ -115,9 +130,10 @@ _Begin = TypedDict("_Begin", {"from": Clock})  # a word of Python cannot be a fi
 
 @_STRICT
 class Maintenance(_Begin):
-    """Planned work on certain days of the week, in UTC."""
+    """Planned work on certain days of the week, in UTC. Nobody is told of alerts on these objectives and services."""
 
-    slos: list[Name]
+    slos: NotRequired[list[Value]]  # nothing counts against them besides
+    services: NotRequired[list[Value]]  # values of the label `service` that every alert has
     days: list[Annotated[int, Field(ge=0, le=6)]]  # 0 is Sunday
     to: Clock
 
@@ -127,7 +143,7 @@ class Cost(TypedDict):
     """What a service costs."""
 
     monthly: Annotated[float, Field(ge=0)]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Currency
 
 
 @_STRICT
@@ -145,12 +161,44 @@ _Hours = TypedDict("_Hours", {"from": Clock}, total=False)
 
 @_STRICT
 class BusinessHours(_Hours, total=False):
-    """When people work: days as Alertmanager writes them (`monday:friday`), a time zone, holidays as dates."""
+    """When people work, in a time zone; holidays are dates."""
 
-    days: Name
+    days: Weekdays
     to: Clock
-    location: Name
-    holidays: list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]]
+    location: Zone
+    holidays: list[Holiday]
+
+
+@_STRICT
+class Digest(TypedDict, total=False):
+    """Alerts of one priority that are told of in one message."""
+
+    priority: Gathered
+    domains: list[Name]
+
+
+@_STRICT
+class DailyDigest(Digest, total=False):
+    """At a time of business days."""
+
+    at: Hour
+
+
+@_STRICT
+class Digests(TypedDict, total=False):
+    """What is told of at most once an hour, and once a day."""
+
+    hourly: Digest
+    daily: DailyDigest
+
+
+@_STRICT
+class TierChange(TypedDict, total=False):
+    """Who is told after some time of what nobody has silenced."""
+
+    after: Span
+    priorities: Annotated[list[Priority], Field(min_length=1)]
+    receivers: Receivers  # what is different from the receivers of everything else
 
 
 @_STRICT
@@ -159,10 +207,11 @@ class PriorityChange(TypedDict, total=False):
 
     receivers: list[Channel]
     domains: dict[str, list[Channel]]  # those of one domain's alerts, in place of the priority's own
+    waits: bool  # for business hours
     group_by: list[Name]
     group_wait: Span
-    group_interval: Span
-    repeat_interval: Span
+    group_interval: Interval
+    repeat_interval: Interval
 
 
 _Delay = TypedDict("_Delay", {"for": Span}, total=False)
@@ -187,7 +236,7 @@ class AlertChange(_Delay, total=False):
 class Bundle(Model):
     """All that a user decides about the bundle. A key that is not given keeps its default."""
 
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    currency: Currency | None = None
     """The currency of figures that have no other, as ISO 4217 writes it."""
     preset: Preset | None = None
     """How large the company is: changes to thresholds and priorities that fit it. What is given here besides comes first."""
@@ -197,30 +246,38 @@ class Bundle(Model):
     """The packs that run; panels and alerts of others are left out. All unless given."""
     source: Name | None = None
     """The name of the collector whose business figures are shown at first, where several tell the same."""
-    selector: Mapping[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = Field(default={})
+    selector: Mapping[Label, Matched] = Field(default={})
     """Labels that every series asked for has to have, such as `environment: production`."""
     fiscal_year_starts: int | None = Field(default=None, ge=1, le=12)
     """The month in which the fiscal year begins, 1 to 12."""
     links: Links = Links()
     jobs: Jobs = Jobs()
-    limits: Mapping[str, dict[str, float]] = Field(default={})
+    limits: Mapping[str, dict[str, Number]] = Field(default={})
     """Thresholds, by their names in dashboards/lib/limits.libsonnet and in alerts/*.jsonnet."""
     slos: Mapping[str, dict[str, Any] | None] = Field(default={})
-    """Changes to objectives, by their names in alerts/slos.jsonnet; null leaves one out."""
+    """Changes to objectives, by their names in alerts/slo.jsonnet; null leaves one out."""
     anomalies: Mapping[str, dict[str, Any] | None] = Field(default={})
     """Changes to anomalies, by their names in alerts/anomalies.jsonnet; null leaves one out."""
     maintenance: tuple[Maintenance, ...] = ()
-    """Planned work, each week: what fails in it counts against no objective."""
+    """Planned work, each week: what fails in it counts against no objective, and nobody is told of it."""
     costs: Mapping[str, Cost] = Field(default={})
     """What services cost, by name."""
     scaling: Mapping[str, Scaling] = Field(default={})
     """What one replica of a service takes, by the service's name."""
     business_hours: BusinessHours = BusinessHours()
     """When people work, for alerts that wait until then."""
+    digests: Digests = Digests()
+    """Which alerts are gathered into one message an hour, or a day."""
+    escalation: Mapping[Tier, TierChange | None] = Field(default={})
+    """Who is told after some time of what nobody has silenced, by name of the tier; null leaves one out."""
     priorities: Mapping[Priority, PriorityChange] = Field(default={})
     """Who is told of a priority, and how often."""
     alerts: Mapping[str, AlertChange | None] = Field(default={})
     """Changes to alerts by name; null leaves the alert out."""
+    depends_on: Mapping[Value, Annotated[list[Value], Field(min_length=1)]] = Field(default={})
+    """Which services depend on which vendors, by the names of the collectors that read the vendors' status pages."""
+    grafana_alerting: bool = False
+    """Whether contact points and notification policies for Grafana's own alerting are made too."""
     receivers: Receivers = Receivers()
 
     def config(self, sources: Path) -> dict[str, Any]:
@@ -242,38 +299,9 @@ def load(file: Path, sources: Path | None = None) -> Bundle:
         bundle = Bundle.model_validate(data)
     except ValidationError as error:
         raise document.error(problems_of(error, Bundle, (), data)) from None
-    if problems := list(_unknown_names(bundle, sources)):
+    if problems := list(sense.problems(bundle.model_dump(exclude_unset=True), sources)):
         raise document.error(problems)
     return bundle
-
-
-def _unknown_names(bundle: Bundle, sources: Path) -> Iterator[Problem]:
-    """The names that the sources do not have: only they know which limits, alerts, collectors and packs there are."""
-    metrics = evaluate(sources, "import 'dashboards/lib/metrics.libsonnet'").values()
-    for key, what, chosen in (("kinds", "collector", bundle.collectors), ("packs", "pack", bundle.packs)):
-        known = {name for metric in metrics for name in metric[key]} - OWN
-        for index, name in enumerate(chosen or ()):
-            if name not in known:
-                yield _unknown((f"{what}s", str(index)), what, sorted(known), name)
-    limits = evaluate(sources, "mixin.lib.limits")
-    for name, values in bundle.limits.items():
-        if name not in limits:
-            yield _unknown(("limits", name), "limit", limits)
-            continue
-        for key in values:
-            if key not in limits[name]:
-                yield _unknown(("limits", name, key), "value", limits[name])
-    alerts = evaluate(sources, "std.set([rule.alert for group in mixin.prometheusAlerts.groups for rule in group.rules])")
-    for name in bundle.alerts:
-        if name not in alerts:
-            yield _unknown(("alerts", name), "alert", alerts)
-
-
-def _unknown(place: tuple[str, ...], what: str, known: Any, name: str | None = None) -> Problem:
-    near = difflib.get_close_matches(name or place[-1], known, 1)
-    return Problem(
-        place, f"there is no such {what}; expected {near[0] if near else 'one of ' + ', '.join(known)}", shows_value=False
-    )
 
 
 def _merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

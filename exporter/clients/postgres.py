@@ -46,8 +46,12 @@ _BEGIN = """
     begin read only;
     select set_config('statement_timeout', '{statement}ms', true),
            set_config('lock_timeout', '{lock}ms', true),
-           set_config('idle_in_transaction_session_timeout', '{idle}ms', true)
+           set_config('idle_in_transaction_session_timeout', '{idle}ms', true);
+    savepoint before_all
 """
+# Large objects before PostgreSQL 16, and notifications, are not kept from a read-only transaction. To commit what is left after
+# everything was undone leaves nothing of them; a rollback would, too, but rollbacks are a figure that people watch.
+_END = "rollback to savepoint before_all; commit"
 
 
 class Postgres:
@@ -96,7 +100,7 @@ class Postgres:
             try:
                 async with connection.cursor() as cursor:
                     yield cursor
-                await connection.execute("commit")  # nothing was written, but rollbacks are a figure that people watch
+                await connection.execute(_END)
             except psycopg.Error as error:
                 await self._recover(connection, server)
                 raise _poll_error(error) from error
@@ -374,7 +378,9 @@ def _poll_error(error: psycopg.Error) -> PollError:
     match error:
         case errors.QueryCanceled() | errors.LockNotAvailable() | errors.IdleInTransactionSessionTimeout():
             return TimedOut(_primary(error))
-        case errors.InsufficientPrivilege() | errors.ReadOnlySqlTransaction():
+        case errors.ReadOnlySqlTransaction():
+            return Denied(f"it would write, and only reading is allowed ({_primary(error)})")
+        case errors.InsufficientPrivilege():
             return Denied(_primary(error))
         case psycopg.DataError() | psycopg.IntegrityError():
             return Malformed(f"{type(error).__name__} (SQLSTATE {error.sqlstate})")

@@ -21,7 +21,7 @@ from exporter.errors import Malformed, PollError, Unreachable
 from exporter.metric import Metric
 from exporter.packs import dialect, standing, survey, warehouse
 from exporter.packs.agenda import SPARE, Agenda, every_pack
-from exporter.packs.counter import Tally
+from exporter.packs.counter import CountFrom, Tally
 from exporter.packs.examination import Examination
 from exporter.packs.pack import Figures
 from exporter.packs.standing import Standing
@@ -58,11 +58,14 @@ class Clickhouse(Collector, kind="clickhouse"):
     """How long one run may take. Queries for which no time is left wait for the next one."""
     late_by: Duration = 300.0
     """How much later than its own date a row may appear and still be counted: inserts in batches, replication, queues."""
+    count_from: CountFrom = "first_run"
+    """What counters count: what came since the exporter's `first_run`, or, if rows are never deleted, since the `first_row`."""
 
     _agenda: Agenda = PrivateAttr()
     _server: ClickHouse = PrivateAttr()
     _as_of: datetime | None = PrivateAttr(default=None)
     """The instant to answer for, instead of the server's clock."""
+    _count_from: CountFrom = PrivateAttr()
 
     @field_validator("url")
     @classmethod
@@ -82,6 +85,7 @@ class Clickhouse(Collector, kind="clickhouse"):
     @model_validator(mode="after")
     def _prepare(self) -> Self:
         every = self.every if isinstance(self.every, float) else None
+        self._count_from = self.count_from
         choice = dialect.chosen(self.packs, self.packs_dir)
         self._agenda = Agenda(self.name, choice, chosen=self.packs is not None, every=every)
         self._server = ClickHouse(
@@ -113,6 +117,10 @@ class Clickhouse(Collector, kind="clickhouse"):
         as_of = await self._run()
         for sample in self._agenda.samples(as_of, self.max_age):
             yield sample
+
+    def run_alone(self) -> None:
+        """Have counters show all there is: of what came since an earlier run, a single one knows nothing."""
+        self._count_from = "first_row"
 
     async def examine(self) -> Sequence[Examination]:
         """What there is to say of each query, after a run: how it went, and the rows that a later one is expected to read."""
@@ -157,7 +165,7 @@ class Clickhouse(Collector, kind="clickhouse"):
         asking.rows = 0
         if asking.query.type == "counter":
             asking.tally = await self._count(asking, as_of, deadline)
-            figures = dict(asking.tally.exposed)
+            figures = dict(asking.tally.exposed(self._count_from))
         else:
             result = await self._result(asking, deadline, as_of)
             figures = asking.query.figures(result.columns, result.rows)
@@ -171,7 +179,7 @@ class Clickhouse(Collector, kind="clickhouse"):
         grown = tally.grown(
             query, border, query.amounts(settled.columns, settled.rows), query.amounts(fresh.columns, fresh.rows)
         )
-        query.refuse_flood(len(grown.exposed))
+        query.refuse_flood(len(grown.counted))
         return grown
 
     async def _result(self, asking: Standing, deadline: float, as_of: datetime, since: datetime | None = None) -> Result:

@@ -4,15 +4,17 @@ They read the view `events` of the contract. Counting is that of ClickHouse's wi
 https://clickhouse.com/docs/sql-reference/aggregate-functions/parametric-functions#windowfunnel
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from exporter.clients.postgres import Cursor, Postgres
+from exporter.clients.totals import Pace, Sums, Totals
 from exporter.collector import Collector, Duration, Every, Model, Sample, Samples, Secret
 from exporter.errors import Malformed, PollError
 from exporter.metric import Metric
@@ -55,46 +57,73 @@ _PREPARE = """
            set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 65536)::text, true),
            case current_setting('jit', true) when 'on' then set_config('jit', 'off', true) end
 """
+# The state of people at an instant is that of their events in the window before it; `signs` has the states that are added up.
+# At first that is one, of everybody. Later it is two, the one of before to be taken away, of those alone for whom an event came
+# into the window meanwhile, or fell out of it. (`offset 0` lest the events be read anew for each state.)
+_EVERYBODY = {
+    "signs": "select %(as_of)s, 1",
+    "opens_at": "%(as_of)s - %(window)s",
+    "chosen": "who is not null",
+}
+_TOUCHED = {
+    "signs": "values (%(since)s, -1), (%(as_of)s, 1)",
+    "opens_at": "%(since)s - %(window)s",
+    "chosen": """who in (
+          select case %(by)s when 'user' then coalesce(user_id, visitor_id) else coalesce(visitor_id, user_id) end
+          from bellwether.events
+          where name = any (%(steps)s::text[])
+            and (occurred_at > %(since)s and occurred_at <= %(as_of)s
+              or occurred_at > %(since)s - %(window)s and occurred_at <= %(as_of)s - %(window)s)
+        )""",
+}
 # Level by level: `began` is when the latest try began that comes to `position` at this event, NULL where the event is one of a
 # later step. A later begin is never worse, so one value says all. A level sorts what is left of the events, and joins nothing.
 _SQL = """
     with recursive steps (position, name) as (
       select position, name from unnest(%(steps)s::text[]) with ordinality as steps (name, position)
     ),
-    taken (position, who, step, at, began) as (
-      select 1::bigint, who, step, at, case step when 1 then at end
+    signs (as_of, sign) as ({signs}),
+    taken (position, sign, who, step, at, began) as (
+      select 1::bigint, sign, who, step, at, case step when 1 then at end
       from (
-        select case %(by)s when 'user' then coalesce(user_id, visitor_id) else coalesce(visitor_id, user_id) end as who,
-               steps.position as step,
-               occurred_at as at
-        from bellwether.events
+        select who, steps.position as step, at
+        from (
+          select case %(by)s when 'user' then coalesce(user_id, visitor_id) else coalesce(visitor_id, user_id) end as who,
+                 name, occurred_at as at
+          from bellwether.events
+          where occurred_at > {opens_at} and occurred_at <= %(as_of)s and name = any (%(steps)s::text[])
+        ) as events
         join steps using (name)
-        where occurred_at > %(as_of)s - %(window)s and occurred_at <= %(as_of)s and name = any (%(steps)s::text[])
+        where {chosen}
+        offset 0
       ) as events
-      where who is not null
+      join signs on at > as_of - %(window)s and at <= as_of
     union all
-      select position + 1, who, step, at, case step when position + 1 then latest end
+      select position + 1, sign, who, step, at, case step when position + 1 then latest end
       from (
         select *,
                max(began) over (
-                 partition by who order by at range between unbounded preceding and current row exclude group
+                 partition by sign, who order by at range between unbounded preceding and current row exclude group
                ) as latest
         from taken
       ) as tries
       where step > position and at <= latest + %(within)s
     ),
     people as (
-      select position, who, min(at - began) as length
+      select position, sign, who, min(at - began) as length
       from taken
       where step = position and began is not null
-      group by position, who
+      group by position, sign, who
     )
-    select position, count(*) as users,
-           extract(epoch from percentile_disc(0.5) within group (order by length)) as median,
-           extract(epoch from percentile_disc(0.9) within group (order by length)) as most
-    from people
-    group by position
+    select position, seconds, sum(sign)::numeric as people
+    from (
+      select position, sign, case when position = cardinality(%(steps)s) then extract(epoch from length) end as seconds
+      from people
+    ) as people
+    group by position, seconds
+    having sum(sign) <> 0
 """
+_ALL, _CHANGE = _SQL.format(**_EVERYBODY).encode(), _SQL.format(**_TOUCHED).encode()
 
 
 class Declared(Model):
@@ -135,13 +164,19 @@ class Funnel(Collector, kind="funnel"):
     funnels: Annotated[tuple[Declared, ...], Field(min_length=1)]
     """The funnels: each a `name` and `steps`. One name may stand with several windows."""
     every: Every = 300.0
-    """When it runs. A run reads all events of the steps within the window."""
+    """When it runs. The first run sorts all events within the window, later ones those of people for whom something changed."""
     statement_timeout: Duration = 30.0
     """How long the query of one funnel may take."""
     timeout: Duration = 60.0
     """How long one run may take."""
+    late_by: Duration = 300.0
+    """How much later than its own date an event may appear and still be counted at once."""
+    recount_every: Duration = 86_400.0
+    """After how long everybody is counted anew, so that events that came later, or were changed or deleted, tell too."""
 
     _postgres: Postgres = PrivateAttr()
+    _totals: list[Totals] = PrivateAttr()
+    """What people add up to by position and, of those who came through, by how long it took them; of each funnel."""
     _as_of: datetime | None = PrivateAttr(default=None)
     """The instant to answer for, instead of the server's clock."""
 
@@ -151,6 +186,7 @@ class Funnel(Collector, kind="funnel"):
         if twice := [key for key, times in counts.items() if times > 1]:
             raise ValueError("funnels: {!r} is declared twice with the window {}".format(*twice[0]))
         self._postgres = Postgres(self.dsn, self.password, statement_timeout=self.statement_timeout)
+        self._totals = [Totals() for _ in self.funnels]
         return self
 
     async def collect(self) -> Samples:
@@ -160,9 +196,9 @@ class Funnel(Collector, kind="funnel"):
         try:
             async with self._postgres.transaction() as cursor:
                 now = await _server_time(cursor)
-                for funnel in self.funnels:
+                for number, funnel in enumerate(self.funnels):
                     place = f"funnel {funnel.name}: "
-                    samples += self._samples(funnel, await _levels(cursor, funnel, self._as_of or now))
+                    samples += self._samples(funnel, await self._sums(cursor, number, self._as_of or now))
         except PollError as error:
             raise type(error)(f"{place}{error}") from error
         for sample in samples:
@@ -172,10 +208,33 @@ class Funnel(Collector, kind="funnel"):
         """Close the connection."""
         await self._postgres.close()
 
-    def _samples(self, funnel: Declared, rows: Mapping[int, Mapping[str, Any]]) -> list[Sample]:
+    async def _sums(self, cursor: Cursor, number: int, as_of: datetime) -> Sums:
+        """By position, and seconds where that is the last: how many people came so far."""
+        funnel = self.funnels[number]
+        parameters = {
+            "steps": list(funnel.steps),
+            "by": funnel.by,
+            "window": timedelta(seconds=funnel.window),
+            "within": timedelta(seconds=funnel.within),
+        }
+
+        async def change(since: datetime | None, as_of: datetime) -> Sums:
+            await cursor.execute(_ALL if since is None else _CHANGE, {**parameters, "since": since, "as_of": as_of})
+            return {(row["position"], row["seconds"]): (row["people"],) for row in await cursor.fetchall()}
+
+        pace = Pace(timedelta(seconds=self.late_by), timedelta(seconds=self.recount_every))
+        self._totals[number], sums = await self._totals[number].at(as_of, as_of, pace, change)
+        return sums
+
+    def _samples(self, funnel: Declared, sums: Sums) -> list[Sample]:
         whole = {"source": self.name, "funnel": funnel.name}
         window = funnel.shown_window
-        users = [int(rows[position]["users"]) if position in rows else 0 for position in range(1, len(funnel.steps) + 1)]
+        users = [0] * len(funnel.steps)
+        lengths: list[tuple[Decimal, int]] = []
+        for (position, seconds), (people,) in sums.items():
+            users[position - 1] += int(people)
+            if seconds is not None:
+                lengths.append((seconds, int(people)))
         places = [{**whole, "step": name, "position": str(n), "window": window} for n, name in enumerate(funnel.steps, 1)]
         samples = [USERS(count, **place) for count, place in zip(users, places, strict=True)]
         for (before, count), place in zip(pairwise(users), places[1:], strict=True):
@@ -183,23 +242,18 @@ class Funnel(Collector, kind="funnel"):
                 samples += [CONVERSION(count / before, **place), DROP_OFF(1 - count / before, **place)]
         if users[0]:
             samples.append(WHOLE(users[-1] / users[0], **whole, window=window))
-        if last := rows.get(len(funnel.steps)):
-            for percentile, column in (("50", "median"), ("90", "most")):
-                samples.append(SECONDS(float(last[column]), **whole, percentile=percentile, window=window))
+        for percentile, seconds in _percentiles(lengths).items():
+            samples.append(SECONDS(float(seconds), **whole, percentile=str(percentile), window=window))
         return samples
 
 
-async def _levels(cursor: Cursor, funnel: Declared, as_of: datetime) -> dict[int, Mapping[str, Any]]:
-    """By position: how many came so far, and how long that took them."""
-    parameters = {
-        "as_of": as_of,
-        "steps": list(funnel.steps),
-        "by": funnel.by,
-        "window": timedelta(seconds=funnel.window),
-        "within": timedelta(seconds=funnel.within),
-    }
-    await cursor.execute(_SQL, parameters)
-    return {row["position"]: row for row in await cursor.fetchall()}
+def _percentiles(lengths: list[tuple[Decimal, int]]) -> dict[int, Decimal]:
+    """Of lengths, each with the number of people who needed it: what half of the people, and nine in ten, did not exceed."""
+    if not lengths:
+        return {}
+    ordered = sorted(lengths)
+    reached = list(accumulate(people for _, people in ordered))
+    return {percent: ordered[bisect_left(reached, percent * reached[-1] / 100)][0] for percent in (50, 90)}
 
 
 async def _server_time(cursor: Cursor) -> datetime:

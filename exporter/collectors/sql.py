@@ -23,7 +23,7 @@ from exporter.errors import Malformed, PollError
 from exporter.metric import Metric
 from exporter.packs import plan, standing, survey
 from exporter.packs.agenda import SPARE, Agenda, every_pack
-from exporter.packs.counter import Tally
+from exporter.packs.counter import CountFrom, Tally
 from exporter.packs.examination import Examination
 from exporter.packs.load import choose, shipped
 from exporter.packs.pack import Figures
@@ -61,17 +61,21 @@ class Sql(Collector, kind="sql"):
     """Memory that one step of a query may use, lest it write temporary files; empty for what the server has by default."""
     late_by: Duration = 300.0
     """How much later than its own date a row may appear and still be counted: the longest transaction, plus a replica's lag."""
+    count_from: CountFrom = "first_run"
+    """What counters count: what came since the exporter's `first_run`, or, if rows are never deleted, since the `first_row`."""
 
     _agenda: Agenda = PrivateAttr()
     _postgres: Postgres = PrivateAttr()
     _as_of: datetime | None = PrivateAttr(default=None)
     """The instant to answer for, instead of the server's clock."""
+    _count_from: CountFrom = PrivateAttr()
 
     _all_is_no_choice = field_validator("packs", mode="before")(every_pack)
 
     @model_validator(mode="after")
     def _prepare(self) -> Self:
         every = self.every if isinstance(self.every, float) else None
+        self._count_from = self.count_from
         choice = choose(self.packs, self.packs_dir)
         self._agenda = Agenda(self.name, choice, chosen=self.packs is not None, every=every)
         self._postgres = Postgres(self.dsn, self.password, statement_timeout=self.statement_timeout)
@@ -101,6 +105,10 @@ class Sql(Collector, kind="sql"):
         as_of = await self._run()
         for sample in self._agenda.samples(as_of, self.max_age):
             yield sample
+
+    def run_alone(self) -> None:
+        """Have counters show all there is: of what came since an earlier run, a single one knows nothing."""
+        self._count_from = "first_row"
 
     async def examine(self) -> Sequence[Examination]:
         """What there is to say of each query, after a run: how it went, what it costs, the index that would help."""
@@ -162,7 +170,15 @@ class Sql(Collector, kind="sql"):
         asking.rows = 0
         if asking.query.type == "counter":
             asking.tally = await self._count(cursor, asking, as_of)
-            figures = dict(asking.tally.exposed)
+            figures = dict(asking.tally.exposed(self._count_from))
+        elif asking.query.parts > 1:
+            under_way = asking.next_part(as_of)
+            parameters = asking.query.parameters(under_way.as_of, part=under_way.part)
+            if under_way.take(*await _result(cursor, asking, parameters)):
+                figures = asking.query.figures(under_way.columns, under_way.rows)
+                self._agenda.succeeded(asking, under_way.as_of, figures)
+            asking.asked = as_of
+            return
         else:
             await _execute(cursor, asking, asking.query.parameters(as_of))
             answer, figures = _fingerprint(cursor), asking.figures
@@ -177,7 +193,7 @@ class Sql(Collector, kind="sql"):
         settling = query.amounts(*await _result(cursor, asking, query.parameters(border, tally.settled_to)))
         fresh = query.amounts(*await _result(cursor, asking, query.parameters(as_of, border)))
         grown = tally.grown(query, border, settling, fresh)
-        query.refuse_flood(len(grown.exposed))
+        query.refuse_flood(len(grown.counted))
         return grown
 
     async def _planned(self, each: Standing) -> tuple[float | None, tuple[str, ...]]:

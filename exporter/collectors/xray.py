@@ -21,7 +21,7 @@ from exporter.metric import Sample
 from exporter.roles import cloud
 
 _DECLARED = (
-    cloud.REQUESTS, cloud.RESPONSE, cloud.QUANTILE, cloud.CALLS, cloud.CALL_SECONDS, cloud.TRACES, CALLS, DURATION, QUOTA,
+    cloud.REQUESTS, cloud.RESPONSE, cloud.PERCENTILE, cloud.CALLS, cloud.CALL_SECONDS, cloud.TRACES, CALLS, DURATION, QUOTA,
 )  # fmt: skip
 
 _LONGEST = 6 * 3600  # seconds that one request may span
@@ -168,10 +168,10 @@ class _Graph:
             yield from cloud.by_outcome(cloud.REQUESTS, found.outcomes, **labels, window=window)
             if found.requests:
                 yield cloud.RESPONSE(found.seconds / found.requests, **labels, window=window)
-            for share in cloud.QUANTILES:
-                value = cloud.quantile(found.histogram.items(), share)
+            for percentile in cloud.PERCENTILES:
+                value = cloud.quantile(found.histogram.items(), percentile / 100)
                 if value is not None:
-                    yield cloud.QUANTILE(value, **labels, quantile=f"{share:g}", window=window)
+                    yield cloud.PERCENTILE(value, **labels, percentile=str(percentile), window=window)
         for (client, service, type_), found in _largest(self._calls(), 2 * most, (_OTHER, _OTHER, _OTHER)):
             labels = {"source": source, "client": client, "service": service, "type": type_}
             yield from cloud.by_outcome(cloud.CALLS, found.outcomes, **labels, window=window)

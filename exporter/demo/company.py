@@ -14,7 +14,8 @@ from psycopg import sql
 
 from exporter.demo import chapters
 from exporter.demo.database import Server
-from exporter.demo.life import INCIDENTS, Life
+from exporter.demo.incidents import INCIDENTS
+from exporter.demo.life import Life
 from exporter.demo.story import Story, Subscription, tell
 from exporter.errors import DemoError
 
@@ -22,6 +23,7 @@ _SCHEMA = Path(__file__).with_name("company.sql")
 _APPLICATION, _MONITOR = "shop", "bellwether"
 _DAYS_AHEAD = 14
 """How far the chapters are told beyond now; what lies ahead is not seen until its time comes."""
+_COMES_BACK = 30.0  # seconds that a database may take to do so
 
 
 def _now() -> datetime:
@@ -89,7 +91,8 @@ class Company:
 
     async def start_incident(self, name: str) -> None:
         """Let something go wrong, until it is ended. Starting what goes on already changes nothing."""
-        _require_known(name)
+        require_known(name)
+        self.life.ending.discard(name)
         await self._execute(
             "insert into shop.incidents (name) select %(name)s"
             " where not exists (select from shop.incidents where name = %(name)s and ended_at is null)",
@@ -98,8 +101,22 @@ class Company:
 
     async def end_incident(self, name: str) -> None:
         """Put it right again."""
-        _require_known(name)
-        await self._execute("update shop.incidents set ended_at = now() where name = %(name)s and ended_at is null", name)
+        require_known(name)
+        self.life.ending.add(name)  # what has to come back first, comes back
+        try:
+            async with asyncio.timeout(_COMES_BACK):
+                while not await self._ended(name):  # noqa: ASYNC110 - what is waited for is a server
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            self.life.ending.discard(name)
+            raise DemoError(f"{name} cannot be ended: the company's database does not answer") from None
+
+    async def _ended(self, name: str) -> bool:
+        try:
+            await self._execute("update shop.incidents set ended_at = now() where name = %(name)s and ended_at is null", name)
+        except psycopg.OperationalError:
+            return False
+        return True
 
     async def _execute(self, statement: LiteralString, name: str) -> None:
         async with await psycopg.AsyncConnection.connect(self.application_dsn) as connection:
@@ -179,7 +196,8 @@ async def _value(connection: psycopg.AsyncConnection, query: LiteralString) -> s
     return str(row[0]) if row else ""
 
 
-def _require_known(incident: str) -> None:
+def require_known(incident: str) -> None:
+    """Raise `DemoError` for what is no incident."""
     if incident not in INCIDENTS:
         raise DemoError(f"no incident is called {incident!r}; known are: {', '.join(INCIDENTS)}")
 

@@ -51,6 +51,12 @@ create table shop.payments (
 );
 create index on shop.payments (attempted_at);
 
+create table shop.turns (
+  job text primary key
+);
+comment on table shop.turns is 'A job of which only one may run locks its row.';
+insert into shop.turns values ('monthly closing');
+
 create table shop.known_incidents (
   name text primary key,
   effect text not null

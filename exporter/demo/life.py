@@ -10,16 +10,15 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import astuple
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from exporter.demo import story
-
-INCIDENTS = {"payment-outage": "85 of 100 attempts to pay fail, with the reason provider_unavailable"}
-"""What each does while a row of shop.incidents has its name and no end."""
+from exporter.demo.incidents.rows import ROWS, Scene
 
 PURCHASE, SIGN_UP, CONVERSION, DEPARTURE = 2.0, 120.0, 600.0, 21_600.0  # mean seconds between two of a kind
 _OUTAGE_FAILS = 0.85
@@ -45,7 +44,14 @@ class Life:
         self._dsn, self._clock = dsn, clock
         self._random = story.stream(seed, "from now on")
         self._connection: psycopg.AsyncConnection | None = None
-        self._outage = False
+        self._unended: frozenset[str] = frozenset()
+        self.ending: set[str] = set()
+        """Incidents that are over although their row may not say so yet."""
+
+    @property
+    def going_on(self) -> frozenset[str]:
+        """The incidents that go on; while the database does not answer, those that did."""
+        return self._unended - self.ending
 
     async def run(self) -> None:
         """Go on, second by second, until cancelled."""
@@ -67,10 +73,13 @@ class Life:
         """Let happen what happens in so many seconds, all of it at this instant, in one transaction."""
         connection, now = await self._open(), self._clock()
         async with connection.transaction(), connection.cursor() as cursor:
-            await cursor.execute("select from shop.incidents where name = 'payment-outage' and ended_at is null")
-            self._outage = cursor.rowcount > 0
+            await cursor.execute("select name from shop.incidents where ended_at is null order by name")
+            self._unended = frozenset(name for (name,) in await cursor.fetchall())
+            self.ending &= self._unended
+            await self._go_wrong(cursor, now, seconds)
             await self._decide_ended_trials(cursor, now)
-            for _ in range(story.poisson(self._random, seconds / SIGN_UP)):
+            sign_ups = story.poisson(self._random, seconds / SIGN_UP)
+            for _ in range(0 if "conversion-drop" in self.going_on else sign_ups):
                 await self._sign_up(cursor, now)
             for _ in range(story.poisson(self._random, seconds / CONVERSION)):
                 await self._convert_early(cursor, now)
@@ -91,6 +100,23 @@ class Life:
                 self._dsn, autocommit=True, application_name="shop", connect_timeout=5
             )
         return self._connection
+
+    async def _go_wrong(self, cursor: Cursor, now: datetime, seconds: float) -> None:
+        """What incidents make of these seconds."""
+        if "conversion-drop" in self.going_on:  # whom the story has sign up in the next minute stays away
+            await cursor.execute(
+                "delete from shop.events where name = 'signup_completed' and happened_at between %s and %s",
+                [now, now + timedelta(minutes=1)],
+            )
+        names = sorted(self.going_on & ROWS.keys())
+        if not names:
+            return
+        await cursor.execute("select id, account_id from shop.users where deleted_at is null order by id limit 200")
+        scene = Scene(self._random, now, seconds, await cursor.fetchall())
+        for name in names:
+            for table, row in ROWS[name](scene):
+                values = sql.SQL(", ").join(sql.Placeholder() * len(row))
+                await cursor.execute(sql.SQL("insert into shop.{} values ({})").format(sql.Identifier(table), values), row)
 
     async def _sign_up(self, cursor: Cursor, now: datetime) -> None:
         account = story.new_account(self._random, now)
@@ -142,7 +168,7 @@ class Life:
     async def _pay(self, cursor: Cursor, now: datetime, payer: Subscribed, kind: str, cents: int) -> bool:
         """Try to take money. Whether that succeeded."""
         reason = story.failure_reason(self._random)
-        if self._outage:
+        if "payment-outage" in self.going_on:
             reason = "provider_unavailable" if self._random.random() < _OUTAGE_FAILS else None
         taken = story.provider_and_fee(payer.account_id, cents, reason)
         await cursor.execute(

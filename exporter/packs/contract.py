@@ -26,6 +26,11 @@ class Column:
     type: str
     meaning: str
 
+    @property
+    def identifies(self) -> bool:
+        """Whether it tells one person or thing from another, so that it is never exported."""
+        return self.meaning.endswith("Never exported.")
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -46,6 +51,11 @@ def views() -> Mapping[str, View]:
         columns = tuple(Column(column, kind, meanings[f"{name}.{column}"]) for kind, column in _COLUMN.findall(body))
         found[name] = View(name, meanings[name], columns, f"create view bellwether.{name} as{body}".strip())
     return found
+
+
+def identifiers(names: Iterable[str]) -> frozenset[str]:
+    """The columns of the views so named that identify a person or thing."""
+    return frozenset(column.name for name in names if name in views() for column in views()[name].columns if column.identifies)
 
 
 def as_sql(names: Iterable[str] | None = None) -> str:

@@ -28,7 +28,7 @@ select null::text as user_id,
 where false;
 comment on view bellwether.users is 'One row per person who can sign in.';
 comment on column bellwether.users.user_id is 'Identifies the person; unique, never NULL. Never exported.';
-comment on column bellwether.users.account_id is 'The account that the person belongs to; never NULL.';
+comment on column bellwether.users.account_id is 'The account that the person belongs to; never NULL. Never exported.';
 comment on column bellwether.users.created_at is 'When the person was registered; never NULL.';
 comment on column bellwether.users.deleted_at is 'When the person was deleted; NULL while registered.';
 
@@ -45,8 +45,9 @@ select null::text as subscription_id,
 where false;
 comment on view bellwether.subscriptions is
   'One row per stretch of unchanged price: a change of plan, price or quantity ends one row and starts the next at the same instant.';
-comment on column bellwether.subscriptions.subscription_id is 'Identifies the subscription, and stays the same over its stretches.';
-comment on column bellwether.subscriptions.account_id is 'The account that pays; never NULL.';
+comment on column bellwether.subscriptions.subscription_id is
+  'Identifies the subscription, and stays the same over its stretches. Never exported.';
+comment on column bellwether.subscriptions.account_id is 'The account that pays; never NULL. Never exported.';
 comment on column bellwether.subscriptions.plan is 'Name of the plan, one of a small set; never NULL. Becomes a label.';
 comment on column bellwether.subscriptions.currency is
   'ISO 4217 code, written the same way everywhere, such as EUR; never NULL. Becomes a label.';
@@ -73,7 +74,7 @@ where false;
 comment on view bellwether.payments is
   'One row per attempt to take money, written once, when its outcome is known, and not changed afterwards.';
 comment on column bellwether.payments.payment_id is 'Identifies the attempt; unique, never NULL. Never exported.';
-comment on column bellwether.payments.account_id is 'The account that was to pay; NULL when not known.';
+comment on column bellwether.payments.account_id is 'The account that was to pay; NULL when not known. Never exported.';
 comment on column bellwether.payments.created_at is
   'When the row was written, by the database''s clock: the default now() of an indexed column; never NULL.';
 comment on column bellwether.payments.amount is 'What was asked for, in major units; never negative: a refund is not a payment.';
@@ -268,7 +269,8 @@ where false;
 comment on view bellwether.onboarding_steps is 'One row per user and step of the introduction, written when it is begun.';
 comment on column bellwether.onboarding_steps.user_id is 'Who it was, as in users; never NULL. Never exported.';
 comment on column bellwether.onboarding_steps.step is 'Name of the step, one of a small set; never NULL. Becomes a label.';
-comment on column bellwether.onboarding_steps.position is 'Its place in the order, 1 first; never NULL.';
+comment on column bellwether.onboarding_steps.position is
+  'Its place in the order, 1 first; never NULL. Leave out steps that are not taken any more: the highest position is the last step.';
 comment on column bellwether.onboarding_steps.started_at is 'When it was begun; never NULL.';
 comment on column bellwether.onboarding_steps.completed_at is 'When it was done; NULL before that.';
 comment on column bellwether.onboarding_steps.abandoned_at is 'When it was given up; NULL unless it was.';

@@ -98,7 +98,7 @@ def _translated(pack: Pack, file: Traversable) -> Pack:
     for name, text in texts.items():
         query = pack.queries[name]
         if text.sql != _SAME:
-            query = query.model_copy(update={"sql": text.sql})
+            query = query.model_copy(update={"sql": text.sql, "parts": 1})
             query.stands_at(origin(document, name, text.sql, query.metrics))
         queries[name] = _checked(query)
     reads = set[str]().union(*(query.reads for query in queries.values()))
@@ -106,7 +106,10 @@ def _translated(pack: Pack, file: Traversable) -> Pack:
 
 
 def _checked(query: Query) -> Query:
-    """The query. Raises `SettingsError` when it has a clock or settings of its own."""
+    """The query. Raises `SettingsError` when it has a clock or settings of its own, or parts."""
+    if query.parts > 1:
+        said = "parts: on ClickHouse a query is asked whole"
+        raise SettingsError(query.origin.message(said) if query.origin else said)
     code = _NOT_CODE.sub(lambda match: " " if match[0][0] in "-#/" else "0", query.sql)
     if refused := _REFUSED.search(code):
         said = f"got {refused[0].strip()!r}; the only clock is %(as_of)s, and settings and format are the same for all packs"

@@ -36,5 +36,8 @@ class Examinable(Protocol):
     def refused(self) -> Mapping[str, str]:
         """What is wrong with the files of packs, by the pack's name."""
 
+    def run_alone(self) -> None:
+        """Prepare for a run before which there was none, and after which there is none."""
+
     async def examine(self) -> Sequence[Examination]:
         """What there is to say of each query, after a run."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from exporter.document import Document, Problem, unknown_key
+from exporter.document import Document, Problem, details_of, unknown_key
 from exporter.errors import SettingsError
 from exporter.fields import Model
+from exporter.metric import Metric
 from exporter.packs.origin import origin
 from exporter.packs.pack import Measure, Pack, Query
 
@@ -55,6 +56,7 @@ def choose(names: Sequence[str] | None, folder: Path | None) -> Choice:
         try:
             pack = shipped()[name] if name in shipped() else load(own[name])
             _refuse_taken(pack, owner)
+            _refuse_contradiction(pack)
         except SettingsError as error:
             refused[name] = str(error)
         else:
@@ -112,8 +114,27 @@ def _refuse_taken(pack: Pack, owner: Mapping[str, str]) -> None:
         raise SettingsError("\n".join(taken))
 
 
+def _refuse_contradiction(pack: Pack) -> None:
+    """Raise `SettingsError` when a metric of the pack is in a shipped one, chosen or not, and something else there."""
+    wrong = []
+    for query in pack.queries.values():
+        for name, metric in query.declares().items():
+            owner, known = _shipped_metrics().get(name, ("", metric))
+            if query.origin and not metric.agrees_with(known):
+                told = f"this is {metric.described}, and {known.described} in the pack {owner} that Bellwether ships: rename it"
+                wrong.append(query.origin.of_metric(name, told))
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+
+
+@functools.cache
+def _shipped_metrics() -> Mapping[str, tuple[str, Metric]]:
+    """The metrics of the packs that come with Bellwether, each with its pack, by name."""
+    return {metric.name: (name, metric) for name, pack in shipped().items() for metric in pack.declares()}
+
+
 def _problems(error: ValidationError) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
+    for detail in details_of(error):
         place = tuple(key for key in detail["loc"] if key != "[key]")
         match detail["type"]:
             case "missing":

@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_
 from exporter.errors import Malformed
 from exporter.fields import Duration, Model
 from exporter.metric import Metric, Sample
-from exporter.packs import histogram
+from exporter.packs import contract, histogram
 from exporter.packs.origin import Origin
-from exporter.packs.statement import contract_views, one_query, placeholders
+from exporter.packs.statement import contract_views, one_query, placeholders, renamed
+from exporter.packs.unit import known_unit, refuse_contradiction
 
 SOURCE = "source"
 """The first label of every metric of a pack: the name of the collector that ran it."""
@@ -36,7 +37,7 @@ class Measure(Model):
 
     help: str = Field(min_length=1)
     """What it means, in a sentence or two that an analyst would sign."""
-    unit: str = ""
+    unit: Annotated[str, AfterValidator(known_unit)] = ""
     """What it counts, where the name's suffix does not say it."""
     value: str = Field(min_length=1, pattern=r'^[^"]*$')
     """The column that holds its value. Where that is NULL, there is no sample, unless `nulls` says otherwise."""
@@ -59,6 +60,8 @@ class Query(Model):
     """The upper bounds of a histogram's buckets, ascending; infinity is added by itself."""
     every: Duration = 0.0
     """How often it is asked, when it need not be at each run; its figures stay in between. Counters are asked at each."""
+    parts: int = Field(default=1, ge=1, le=100)
+    """In how many parts it is asked, one a run, where the whole takes long: it binds the number of the part, NULL for all."""
     past: bool = True
     """Whether it can be asked about the past, as `bellwether backfill` does; false where only the present is known."""
     max_series: int = Field(default=2000, ge=1)
@@ -83,6 +86,7 @@ class Query(Model):
             raise ValueError(f"known: {min(unlabelled)!r} is not one of the labels ({', '.join(self.labels) or 'none'})")
         if self.every and self.type == "counter":
             raise ValueError("every: a counter is asked at each run, where it reads only what is new")
+        self._check_identifiers()
         self._check_nulls()
         self._check_buckets()
         for name, measure in self.metrics.items():
@@ -90,15 +94,30 @@ class Query(Model):
                 raise ValueError(f"{name}: the column {measure.value!r} is a label, so it cannot be the value")
             if name.endswith("_total") != (self.type == "counter"):
                 raise ValueError(f"{name} is a {self.type}: a counter's name ends in _total, and no other's does")
-            labels = (SOURCE, *self.labels)
-            self._declared[name] = Metric(name, " ".join(measure.help.split()), self.type, labels, measure.unit)
-        wanted = {"as_of", "since"} if self.type == "counter" else {"as_of"}
+            refuse_contradiction(name, measure.unit)
+            self._declared[name] = Metric(
+                name,
+                " ".join(measure.help.split()),
+                self.type,
+                (SOURCE, *self.labels),
+                measure.unit,
+                open=frozenset(self.labels) - self.known.keys(),
+            )
+        if self.parts > 1 and self.type != "gauge":
+            raise ValueError("parts: only a gauge is asked in parts")
+        wanted = {"as_of"} | ({"since"} if self.type == "counter" else set()) | ({"part"} if self.parts > 1 else set())
         if (bound := placeholders(self.sql)) != wanted:
             raise ValueError(
-                f"sql: a {self.type}'s query uses {_listed(f'%({name})s' for name in wanted)}"
+                f"sql: a {self.type}'s query{' in parts' * (self.parts > 1)} uses {_listed(f'%({name})s' for name in wanted)}"
                 f"; this one uses {_listed(f'%({name})s' for name in bound) or 'neither'}"
             )
         return self
+
+    def _check_identifiers(self) -> None:
+        identifiers = contract.identifiers(self.reads)
+        for label in self.labels:
+            if taken := identifiers & {label.lower(), *renamed(self.sql, label)}:
+                raise ValueError(f"labels: {label!r} would show {min(taken)}, which the contract says is never exported")
 
     def _check_nulls(self) -> None:
         values = {measure.value for measure in self.metrics.values()}
@@ -149,9 +168,14 @@ class Query(Model):
         (measure,) = self.metrics.values()
         return histogram.counted(self.sql, self.labels, measure.value, self.buckets)
 
-    def parameters(self, as_of: datetime, since: datetime | None = None) -> dict[str, datetime]:
-        """What to bind: the instant, and for a counter the instant at which its window opens, itself outside."""
-        return {"as_of": as_of} if since is None else {"as_of": as_of, "since": since}
+    def parameters(self, as_of: datetime, since: datetime | None = None, part: int | None = None) -> dict[str, Any]:
+        """What to bind: the instant; for a counter that at which its window opens, itself outside; of one in parts, which."""
+        parameters: dict[str, Any] = {"as_of": as_of}
+        if since is not None:
+            parameters["since"] = since
+        if self.parts > 1:
+            parameters["part"] = part
+        return parameters
 
     def figures(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Figures:
         """The values in a result. Raises `Malformed` when it is not the result that the pack declares."""

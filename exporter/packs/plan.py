@@ -16,13 +16,12 @@ TABLE = """
            case when relation.reltuples > 0 then relation.reltuples
                 else pg_catalog.pg_relation_size(relation.oid) / 100 end::float8 as rows,
            array(
-             select attname::text from pg_catalog.pg_attribute
+             select pg_catalog.quote_ident(attname) from pg_catalog.pg_attribute
              where attrelid = relation.oid and not attisdropped
                and atttypid in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
            ) as instants,
            array(
-             select attname::text from pg_catalog.pg_index
-             join pg_catalog.pg_attribute on attrelid = indrelid and attnum = indkey[0]
+             select pg_catalog.pg_get_indexdef(indexrelid, 1, false) from pg_catalog.pg_index
              where indrelid = relation.oid and indisvalid and indpred is null
            ) as indexed
     from pg_catalog.pg_class as relation
@@ -34,14 +33,23 @@ TABLE = """
     ) as root (schema, name) on true
     where namespace.nspname = %(schema)s and relation.relname = %(table)s
 """
-"""Facts about a table: its rows, last counted or guessed from its size, and columns. A partition goes by its table's name."""
+"""Facts about a table: its rows, last counted or guessed from its size, its columns, and what its indexes begin with.
+
+A partition goes by its table's name.
+"""
 
 _LARGE = 100_000  # rows; fewer are read in some ten milliseconds
 _FEW = 0.2  # of the rows; to get more of them, reading all is not much slower
 _WORD = re.compile(r"[a-z_][a-z0-9_$]*")
-_COMPARED = re.compile(
-    r"""(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?(?P<column>"(?:[^"]|"")+"|[\w$]+)\s(?:<|<=|>|>=)\s\(?['$]""",
+_NAME = re.compile(r"""("(?:[^"]|"")+"|[A-Za-z_][\w$]*)(\.)?""")
+_COLUMN = r"""(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?(?:"(?:[^"]|"")+"|[\w$]+)"""
+# Expressions over one column that make an instant of it and, being immutable, may be indexed.
+_EXPRESSION = (
+    rf"to_timestamp\((?:{_COLUMN}|\({_COLUMN}\)::double precision"
+    rf"|\(+{_COLUMN}(?:\)::numeric)? / [\d.]+\)+::double precision)\)"
+    rf"|\({_COLUMN} AT TIME ZONE '[^']+'::text\)"
 )
+_COMPARED = re.compile(rf"(?P<instant>{_EXPRESSION}|{_COLUMN})\s(?:<|<=|>|>=)\s\(?['$]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +60,30 @@ class Scan:
     table: str
     rows: float
     """How many the planner expects to find."""
-    columns: tuple[str, ...]
-    """Those that are compared with a constant, the most compared first."""
+    instants: tuple[str, ...]
+    """What is compared with a constant, the most compared first: columns and expressions over one, as an index names them."""
 
 
 def scans(plan: Mapping[str, Any]) -> Iterator[Scan]:
-    """The sequential scans in a plan that look for rows by comparing a bare column."""
-    columns = Counter(
-        match["column"].strip('"').replace('""', '"')
+    """The sequential scans in a plan that look for rows by comparing a bare column, or one made an instant."""
+    compared = Counter(
+        _NAME.sub(lambda name: "" if name[2] else name[0], match["instant"])
         for condition in _conditions(plan.get("Filter", ""))
         if (match := _COMPARED.match(condition))
     )
-    if plan["Node Type"] == "Seq Scan" and columns:
-        rows = plan["Plan Rows"]
-        yield Scan(plan["Schema"], plan["Relation Name"], rows, tuple(name for name, _ in columns.most_common()))
+    if plan["Node Type"] == "Seq Scan" and compared:
+        instants = tuple(name for name, _ in compared.most_common())
+        yield Scan(plan["Schema"], plan["Relation Name"], plan["Plan Rows"], instants)
     for below in plan.get("Plans", ()):
         yield from scans(below)
 
 
 def advice(scan: Scan, facts: Mapping[str, Any]) -> str:
-    """The index that would help, as a statement; empty when none would, or there is one."""
-    instants = [column for column in scan.columns if column in facts["instants"]]
+    """The index that would help, as a statement; empty when none would, or there is one, or it cannot be told."""
+    instants = [instant for instant in scan.instants if "(" in instant or instant in facts["instants"]]
     if facts["rows"] < _LARGE or scan.rows > _FEW * facts["rows"] or not instants or set(instants) & set(facts["indexed"]):
         return ""
-    return f"create index on {_quoted(facts['schema'])}.{_quoted(facts['name'])} ({_quoted(instants[0])})"
+    return f"create index on {_quoted(facts['schema'])}.{_quoted(facts['name'])} ({instants[0]})"
 
 
 def _conditions(text: str) -> list[str]:
@@ -96,7 +104,7 @@ def _conditions(text: str) -> list[str]:
             between += character
         else:
             parts[-1] += character
-    return [part[1:] for part in parts[:-1]] if set(between.split()) <= {"AND"} else []
+    return [part[1:] for part in parts[:-1]] if set(between.split()) <= {"AND"} else [inner]
 
 
 def _quoted(name: str) -> str:

@@ -12,6 +12,7 @@ from exporter.errors import PollError, TimedOut
 from exporter.metric import Metric, Sample
 from exporter.packs.counter import Tally
 from exporter.packs.pack import Figures, Query
+from exporter.packs.round import WORTH_IT, Round
 
 UP = Metric(
     "bellwether_pack_up",
@@ -55,7 +56,7 @@ class Standing:
     as_of: datetime | None = None
     """The instant that the figures answer for."""
     asked: datetime | None = None
-    """The instant for which it was last asked, with or without success."""
+    """The instant of the run in which it was last asked, with or without success."""
     error: PollError | None = None
     """Why it failed when it was last to be asked."""
     why: str = ""
@@ -65,6 +66,10 @@ class Standing:
     rows: int = 0
     seconds: float = 0.0
     """How long it took when it was last asked."""
+    in_parts: bool = False
+    """Whether it is too slow to be asked whole."""
+    round: Round | None = None
+    """The parts that were asked, until the last one is."""
     answer: bytes = b""
     """What tells the answer that the figures were made of from another; empty where nobody looks."""
     _samples: tuple[Figures, list[Sample]] | None = None
@@ -77,21 +82,29 @@ class Standing:
 
     def due(self, as_of: datetime, interval: timedelta) -> bool:
         """Whether it is to be asked in a run at this instant, runs being so far apart."""
-        if self.asked is None or as_of < self.asked:
+        if self.asked is None or self.round or as_of < self.asked:
             return True
         wait = every = timedelta(seconds=self.query.every)
         if self.failures:
             wait = min(interval * 2 ** min(self.failures - 1, 16), max(every, _LONGEST_WAIT))
         return as_of - self.asked >= wait - interval / 2  # runs are never evenly apart
 
+    def next_part(self, as_of: datetime) -> Round:
+        """The round whose next part is to be asked in a run at this instant."""
+        if self.round is None or self.round.as_of > as_of:
+            self.in_parts = self.in_parts or self.seconds > WORTH_IT
+            self.round = Round(as_of, self.query.parts, 0 if self.in_parts else None)
+        return self.round
+
     def succeeded(self, as_of: datetime, figures: Figures) -> None:
         """Take its figures for an instant."""
+        self.round = None
         self.asked = self.as_of = as_of
         self.figures, self.error, self.why, self.failures = figures, None, "", 0
 
     def failed(self, as_of: datetime, error: PollError, why: str) -> None:
         """Note that it was asked in vain."""
-        self.asked, self.error, self.why = as_of, error, why
+        self.asked, self.error, self.why, self.round = as_of, error, why, None
         self.failures += 1
 
     def passed_over(self, error: PollError) -> None:

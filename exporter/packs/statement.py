@@ -1,7 +1,8 @@
-"""What is refused of a pack's SQL when it is read: clocks, settings, several statements, anything bound but its two instants.
+"""What is refused of a pack's SQL when it is read: clocks, settings, several statements, anything bound that has no meaning.
 
 A scan, not a parser: the same packs run on relatives of PostgreSQL, whose dialects no one parser knows. What slips through is
-refused by the server: a transaction is read-only, and a statement with bound parameters may not hold a second one.
+refused by the server or undone: a transaction is read-only, nothing of it is kept, and a statement with bound parameters may
+not hold a second one.
 Source: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 """
 
@@ -20,7 +21,8 @@ _NOT_CODE = re.compile(
 )
 _UNCLOSED = re.compile(r"'|\"|/\*|\*/|\$\$")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_PERCENT = re.compile(r"%%|%\((?:as_of|since)\)s|(?P<other>%(?:\(\w*\))?\w?)")
+_PERCENT = re.compile(r"%%|%\((?:as_of|since|part)\)s|(?P<other>%(?:\(\w*\))?\w?)")
+_BOUND = "%(as_of)s, %(since)s and %(part)s"
 _CLOCK = re.compile(
     r"\b(?:current_(?:date|time|timestamp)|localtime|localtimestamp|sysdate)\b"
     r"|\b(?:now|(?:clock|statement|transaction)_timestamp|timeofday|getdate)\s*\(",
@@ -28,6 +30,13 @@ _CLOCK = re.compile(
 )
 _CLOCK_WORD = re.compile(r"\s*(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 _SETTING = re.compile(r"\bset_config\s*\(", re.IGNORECASE)
+# What a read-only transaction lets through, at least on some versions, and what takes effect outside of it.
+_ACT = re.compile(
+    r"\b(?:lo_(?:creat|create|export|from_bytea|import|open|put|truncate|truncate64|unlink)|lowrite|pg_notify|dblink(?:_\w+)?"
+    r"|pg_(?:try_)?advisory_lock(?:_shared)?|pg_(?:cancel|terminate)_backend|pg_logical_emit_message|pg_promote|pg_reload_conf"
+    r"|pg_rotate_logfile|pg_stat_reset\w*|pg_switch_wal)\s*\(",
+    re.IGNORECASE,
+)
 _AGE = re.compile(r"\bage\s*\(", re.IGNORECASE)
 _VIEW = re.compile(r"\bbellwether\s*\.\s*(\w+)", re.IGNORECASE)
 
@@ -42,12 +51,16 @@ def one_query(sql: str) -> str:
         raise ValueError("expected one statement, got a semicolon inside it")
     for match in _PERCENT.finditer(sql):
         if match["other"]:
-            raise ValueError(f"got {match['other']!r}; what may be bound is %(as_of)s and %(since)s, and a percent sign is %%")
+            raise ValueError(
+                f"got {match['other']!r}; what may be bound is %(as_of)s, %(since)s and %(part)s, and a percent sign is %%"
+            )
     if len(_PLACEHOLDER.findall(sql)) != len(_PLACEHOLDER.findall(code)):
-        raise ValueError("got %(as_of)s or %(since)s inside quotes or a comment, where nothing can be bound")
+        raise ValueError(f"got one of {_BOUND} inside quotes or a comment, where nothing can be bound")
     _refuse_clocks(code)
     if setting := _SETTING.search(code):
         raise ValueError(f"got {setting[0]!r}; time zone and limits hold for the queries of all packs")
+    if act := _ACT.search(code):
+        raise ValueError(f"got {act[0]!r}; a pack only reads")
     return sql
 
 
@@ -59,6 +72,17 @@ def placeholders(sql: str) -> set[str]:
 def contract_views(sql: str) -> set[str]:
     """The views of schema `bellwether` that the query names."""
     return set(_VIEW.findall(_code(sql).lower()))
+
+
+def renamed(sql: str, name: str) -> set[str]:
+    """The columns that the query gives this name: as they are, as another type, or as what a function makes of one.
+
+    A count of them is not one of them.
+    """
+    column = r"(?:\w+\s*\.\s*)?(\w+)(?:\s*::\s*\w+)?"
+    made = rf"\b(?!count\b)\w+\s*\(\s*{column}(?:\s+as\s+\w+)?\s*\)(?:\s*::\s*\w+)?"
+    found = re.findall(rf"(?:\b{column}|{made})\s+as\s+{name.lower()}\b", _code(sql).lower())
+    return {each for pair in found for each in pair if each}
 
 
 def _code(sql: str) -> str:

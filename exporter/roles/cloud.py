@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from exporter.metric import Metric, Sample
 
 OUTCOMES = ("ok", "error", "throttled", "fault")
-QUANTILES = (0.5, 0.95, 0.99)
+PERCENTILES = (50, 95, 99)
 
 _SERVICE = ("source", "service", "type")
 REQUESTS = Metric(
@@ -22,10 +22,11 @@ RESPONSE = Metric(
     "How long a service took to answer within the window, on average. No value without a request.",
     labels=(*_SERVICE, "window"),
 )
-QUANTILE = Metric(
-    "cloud_service_response_quantile_seconds",
-    "What that share of a service's requests within the window took at most, to the precision of the vendor's histogram.",
-    labels=(*_SERVICE, "quantile", "window"),
+PERCENTILE = Metric(
+    "cloud_service_response_percentile_seconds",
+    "What that many in a hundred of a service's requests within the window took at most (percentile 50 is the median), to the "
+    "precision of the vendor's histogram.",
+    labels=(*_SERVICE, "percentile", "window"),
 )
 _CALL = ("source", "client", "service", "type")
 CALLS = Metric(
@@ -36,7 +37,8 @@ CALLS = Metric(
 )
 CALL_SECONDS = Metric(
     "cloud_service_call_seconds",
-    "How long such calls took within the window, on average, as the caller saw it. No value without a call.",
+    "How long requests from one service to another took within the window, on average, as the caller saw it. No value "
+    "without one.",
     labels=(*_CALL, "window"),
 )
 TRACES = Metric(

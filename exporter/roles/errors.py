@@ -23,8 +23,8 @@ EVENTS = Metric(
 )
 BY_KIND = Metric(
     "error_kind_events",
-    "The same errors by kind: script, a fault of the code; network, a connection; api, an answer of another service; "
-    "validation, input that is refused; other.",
+    "Errors within the window, by kind: script, a fault of the code; network, a connection; api, an answer of another "
+    "service; validation, input that is refused; other.",
     labels=("source", "project", "kind", "window"),
 )
 USERS = Metric(
@@ -58,12 +58,12 @@ SESSIONS = Metric(
 )
 CRASH_FREE_SESSIONS = Metric(
     "error_crash_free_sessions_ratio",
-    "Share of those sessions that did not end in a crash. No value without a session.",
+    "Share of the sessions that began within the window and did not end in a crash. No value without a session.",
     labels=_BY_PROJECT,
 )
 CRASH_FREE_USERS = Metric(
     "error_crash_free_users_ratio",
-    "Share of the users of those sessions who met no crash. No value without one.",
+    "Share of the users with a session that began within the window who met no crash. No value without one.",
     labels=_BY_PROJECT,
 )
 

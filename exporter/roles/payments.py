@@ -14,7 +14,8 @@ ATTEMPTS = Metric(
 )
 VOLUME = Metric(
     "payment_volume_total",
-    "Amount of those payments in major units. What failed was asked for, not received; refunds are not subtracted.",
+    "Amount of the payments whose outcome is known, by that outcome, in major units. What failed was asked for, not "
+    "received; refunds are not subtracted.",
     "counter",
     ("source", "outcome", "currency"),
     unit="currency",
@@ -54,7 +55,7 @@ DISPUTES = Metric(
 )
 DISPUTED = Metric(
     "payment_disputed_amount",
-    "What is disputed in them, or was, in major units.",
+    "What is disputed in payments that were disputed with the bank, or was, by how that stands, in major units.",
     labels=("source", "state", "currency"),
     unit="currency",
 )
@@ -66,7 +67,7 @@ DISPUTES_OPENED = Metric(
 )
 DISPUTES_OPENED_VOLUME = Metric(
     "payment_disputes_opened_volume_total",
-    "What is disputed in them, in major units.",
+    "What is disputed in disputes opened since the exporter started, by the reason given, in major units.",
     "counter",
     ("source", "reason", "currency"),
     unit="currency",
@@ -96,7 +97,7 @@ INVOICES = Metric(
 )
 INVOICE_AMOUNT = Metric(
     "payment_invoice_amount",
-    "What is still to be paid of them, in major units.",
+    "What is still to be paid of the invoices that wait for payment, in major units.",
     labels=("source", "state", "currency"),
     unit="currency",
 )

@@ -11,10 +11,15 @@ _LABELS = ("source", "page", "device", "vital", "percentile", "window")
 SECONDS = Metric(
     "web_vital_seconds",
     "What three of four measurements of a timing within the window were at most, by page and device. No value without a "
-    "measurement. cls is in web_vital_score.",
+    "measurement.",
     labels=_LABELS,
 )
-SCORE = Metric("web_vital_score", "As web_vital_seconds, of cls (cumulative layout shift), which has no unit.", labels=_LABELS)
+SCORE = Metric(
+    "web_vital_score",
+    "What three of four measurements of cls (cumulative layout shift), which has no unit, were at most, by page and device."
+    " No value without a measurement.",
+    labels=_LABELS,
+)
 RATING = Metric(
     "web_vital_rating_ratio",
     "Share of the measurements within the window that are rated good, needs_improvement or poor. No value without a "

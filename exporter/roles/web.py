@@ -23,7 +23,7 @@ LENGTHS: Mapping[Window, timedelta] = {
 }
 
 VISITS = Metric("web_visits", "Visits that began within the window.", labels=("source", "window"))
-PAGE_VIEWS = Metric("web_page_views", "Pages seen in those visits.", labels=("source", "window"))
+PAGE_VIEWS = Metric("web_page_views", "Pages seen in the visits that began within the window.", labels=("source", "window"))
 VISITORS = Metric(
     "web_visitors",
     "Browsers or devices with at least one visit within the window, as far as they can be told apart.",
@@ -31,12 +31,13 @@ VISITORS = Metric(
 )
 BOUNCES = Metric(
     "web_bounce_ratio",
-    "Of those visits, the share that the service counts as bounces, mostly those with one page view. No value without a visit.",
+    "Of the visits that began within the window, the share that the service counts as bounces, mostly those with one page "
+    "view. No value without a visit.",
     labels=("source", "window"),
 )
 DURATION = Metric(
     "web_visit_duration_seconds",
-    "The mean length of those visits. No value without a visit.",
+    "The mean length of the visits that began within the window. No value without a visit.",
     labels=("source", "window"),
 )
 CURRENT = Metric(
@@ -82,7 +83,7 @@ CHANNELS = Metric(
 )
 
 EVENTS = Metric(
-    "web_event_count",
+    "web_custom_events",
     "Events of the site's own within the window, by name, of those with most; the rest is other.",
     labels=("source", "event", "window"),
 )

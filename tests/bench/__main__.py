@@ -10,7 +10,21 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import business, database, growth, node, packs, peers, polled, rendering, report, size, soak, vendors
+from tests.bench import (
+    anomalies,
+    business,
+    database,
+    growth,
+    node,
+    packs,
+    peers,
+    polled,
+    rendering,
+    report,
+    size,
+    soak,
+    vendors,
+)
 from tests.bench.compare import FULL, QUICK, Effort, progress
 from tests.stack import ROOT
 
@@ -20,6 +34,8 @@ MEASUREMENTS = {
     "postgres": database, "size": size, "growth": growth, "vendors": vendors,
 }  # fmt: skip
 _SOAK = 600.0  # seconds
+_ANOMALIES = ROOT / "docs/anomalies.md"
+_TABLE = re.compile(r"(?<=<!-- table begins -->\n).*(?=<!-- table ends -->)", re.DOTALL)
 _TABLES = re.compile(r"(?<=<!-- tables begin -->\n).*(?=<!-- tables end -->)", re.DOTALL)
 _LIBRARIES = ("prometheus-client", "uvicorn", "httptools", "isal", "psycopg")
 
@@ -28,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Bellwether beside its peers, in one run.")
     parser.add_argument("only", nargs="*", metavar="NAME", help=f"some of {', '.join(MEASUREMENTS)}; all unless given")
     parser.add_argument(
-        "--seconds", type=float, default=_SOAK, help="how long `soak` lasts; it and `packs` run when named alone"
+        "--seconds", type=float, default=_SOAK, help="how long `soak` lasts; it, `packs` and `anomalies` run when named alone"
     )
     parser.add_argument("--quick", action="store_true", help="a first look, in about two minutes; not written to the page")
     options = parser.parse_args()
@@ -38,6 +54,13 @@ def main() -> None:
     if options.only == ["packs"]:
         section = packs.measure(packs.SMALL if options.quick else packs.LARGE)
         print(report.summary([section]), section.markdown(), sep="\n")  # noqa: T201
+        return
+    if options.only == ["anomalies"]:
+        section = anomalies.measure(anomalies.SMALL if options.quick else anomalies.LARGE)
+        print(report.summary([section]), section.markdown(), sep="\n")  # noqa: T201
+        if not options.quick:
+            tables = f"{report.summary([section])}\n{report.markdown_table(section.columns, section.rows)}"
+            _ANOMALIES.write_text(_TABLE.sub(lambda _: tables, _ANOMALIES.read_text()))
         return
     if unknown := set(options.only) - MEASUREMENTS.keys():
         parser.error(f"no measurement is named {', '.join(sorted(unknown))}; expected some of {', '.join(MEASUREMENTS)}")

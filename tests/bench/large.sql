@@ -50,6 +50,24 @@ select 'e' || n as event_id, 'b' || floor(big.chance(n, 1) * %(events)s / 10)::i
        big.one_of('{page_viewed,signup_started,signup_completed,cta_clicked,searched,exported}', n, 3) as name
 from generate_series(1, %(events)s) as n;
 
+create table big.experiments as
+select 'experiment_' || n as experiment, variant, variant = 'old' as control, 1::numeric as weight,
+       timestamptz '2026-08-01' as started_at, null::timestamptz as ended_at
+from generate_series(1, 3) as n cross join unnest('{old,new}'::text[]) as variant;
+
+create table big.exposures as
+select 'experiment_' || 1 + n % 3 as subject, big.one_of('{old,new}', number, 9) as variant, 'u' || number as user_id,
+       timestamptz '2026-11-01' - interval '90 days' * (1 - n * 10.0 / %(events)s) as exposed_at
+from (
+  select n, 1 + floor(big.chance(n, 1) * %(events)s / 100)::int as number from generate_series(1, %(events)s / 10) as n
+) as met;
+
+create table big.outcomes as
+select 'u' || 1 + floor(big.chance(n, 2) * %(events)s / 100)::int as user_id, big.one_of('{purchase,complaint,activation}', n, 3) as metric,
+       timestamptz '2026-11-01' - interval '90 days' * (1 - n * 10.0 / %(events)s) as occurred_at,
+       (10 + floor(big.chance(n, 4) * 90))::numeric as value
+from generate_series(1, %(events)s / 10) as n;
+
 create table big.features as
 select 'feature_' || n as feature, n <= 4 as core, timestamptz '2025-09-01' as released_at from generate_series(1, 12) as n;
 

@@ -47,6 +47,24 @@ async def test_a_good_transaction_does_not_count_as_a_rollback(database: str) ->
     assert row == (0,)
 
 
+async def test_nothing_is_left_of_what_a_read_only_transaction_lets_through(database: str) -> None:
+    """A function of the user's own may write a large object on PostgreSQL 15, and notify whoever listens on any version."""
+    execute(database, "create function touch() returns int language sql as $$ select 1 from pg_notify('heard', 'read') $$")
+    execute(database, "create function keep() returns oid language sql as $$ select lo_from_bytea(0, 'written') $$")
+    client = Postgres(Secret(database))
+    with psycopg.connect(database, autocommit=True) as listener:
+        listener.execute("listen heard")
+        async with client.transaction() as cursor:
+            await cursor.execute("select touch()")
+        with contextlib.suppress(Denied):  # newer versions refuse it
+            async with client.transaction() as cursor:
+                await cursor.execute("select keep()")
+        await client.close()
+        listener.execute("notify heard, 'after'")
+        assert [heard.payload for heard in listener.notifies(timeout=5, stop_after=1)] == ["after"]
+        assert listener.execute("select count(*) from pg_largeobject_metadata").fetchone() == (0,)
+
+
 @pytest.mark.parametrize(
     ("statement", "error"),
     [

@@ -27,14 +27,15 @@ def shop(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 async def watching(database: str, shop: psycopg.Connection[Any], tmp_path: Path) -> AsyncIterator[Watching]:
-    """Makes a `Watch` from the texts of packs, named pack0, pack1 and so on, and settings."""
+    """Makes a `Watch` from the texts of packs, named pack0, pack1 and so on, and settings; counters have all rows."""
     made: list[Sql] = []
 
     def watch(*packs: str, **settings: Any) -> Watch:
         for number, text in enumerate(packs):
             (tmp_path / f"pack{number}.yaml").write_text(text)
         names = tuple(f"pack{number}" for number in range(len(packs)))
-        made.append(Sql(**{"name": "shop", "dsn": Secret(database), "packs": names, "packs_dir": tmp_path} | settings))
+        given = {"name": "shop", "dsn": Secret(database), "packs": names, "packs_dir": tmp_path}
+        made.append(Sql(**{**given, "count_from": "first_row", **settings}))
         return Watch(made[-1])
 
     yield watch

@@ -1,9 +1,11 @@
 """The collector `experiments` against a real server: the demo's experiments worked out a second way, and the edges by hand."""
 
+import random
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -35,11 +37,11 @@ Told = Mapping[str, list[Row]]
 
 @pytest.fixture
 async def ask(database: str) -> AsyncIterator[Asking]:
-    """Asks for the figures at an instant, by metric and labels without `source`; takes settings."""
+    """Asks for the figures at an instant, by metric and labels without `source`; takes settings, or a collector."""
     made: list[Experiments] = []
 
-    async def asking(as_of: datetime, **settings: Any) -> Figures:
-        collector = Experiments(name="shop", dsn=Secret(database), **settings)
+    async def asking(as_of: datetime, collector: Experiments | None = None, **settings: Any) -> Figures:
+        collector = collector or Experiments(name="shop", dsn=Secret(database), **settings)
         made.append(collector)
         collector._as_of = as_of
         found: Figures = defaultdict(dict)
@@ -314,6 +316,62 @@ async def test_only_what_comes_after_the_first_exposure_and_before_the_end_count
     give(shop, "stranger", START + 2 * DAY)
     assert (await ask(START + 5 * DAY))["experiment_converted_units"]["sofa", "b", "buy"] == 1
     assert (await ask(START + 20 * DAY))["experiment_converted_units"]["sofa", "b", "buy"] == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_later_runs_say_what_a_first_one_would(
+    seed: int, database: str, shop: psycopg.Connection[Any], ask: Asking
+) -> None:
+    """People come, cross over and give, rows appear late, up to the allowance; one experiment is ended, also in hindsight."""
+    chance = random.Random(seed)
+    plan(shop)
+    plan(shop, name="chair")
+    rows: list[tuple[datetime, Callable[[], None]]] = []
+    for _ in range(400):
+        user, at = f"u{chance.randrange(60)}", START + chance.randrange(600) * SECOND / 10
+        variant = "ab"[len(user) % 2] if chance.random() < 0.95 else "b"
+        write = partial(expose, shop, user, variant, at, chance.choice(["sofa", "chair"]))
+        if chance.random() < 0.5:
+            write = partial(give, shop, user, at, chance.choice([None, 1, 2.5]), chance.choice(["buy", "wave"]))
+        rows.append((at + chance.choice([0, 0, 1, 5]) * SECOND, write))
+    rows.sort(key=lambda row: row[0])
+    collector = Experiments(name="shop", dsn=Secret(database), late_by=5)
+    for second in (3, 4, 10, 11, 25, 26, 28, 40, 60, 70, 90, 50):  # in the end the server's clock is set back
+        as_of = START + second * SECOND
+        while rows and rows[0][0] <= as_of:
+            rows.pop(0)[1]()
+        if second == 28:
+            shop.execute("update bellwether.experiments set ended_at = %s where experiment = 'chair'", (START + 15 * SECOND,))
+        if second == 60:
+            shop.execute("update bellwether.experiments set ended_at = null")
+        found, expected = await ask(as_of, collector), await ask(as_of)
+        assert found.keys() == expected.keys()
+        for name, series in expected.items():
+            assert found[name] == pytest.approx(series, rel=1e-12), (second, name)
+
+
+async def test_whom_it_has_counted_it_does_not_look_for_again(
+    database: str, shop: psycopg.Connection[Any], ask: Asking
+) -> None:
+    plan(shop)
+    collector = Experiments.model_validate({"name": "shop", "dsn": Secret(database), "recount_every": "3d"})
+    expose(shop, "one", "a", START)
+    await ask(START + DAY, collector)
+    shop.execute("delete from bellwether.exposures")
+    expose(shop, "two", "b", START + 2 * DAY)
+    assert (await ask(START + 3 * DAY, collector))["experiment_exposed_units"] == {("sofa", "a"): 1, ("sofa", "b"): 1}
+    assert (await ask(START + 4 * DAY, collector))["experiment_exposed_units"] == {("sofa", "a"): 0, ("sofa", "b"): 1}
+
+
+async def test_one_that_has_ended_is_counted_anew_too(database: str, shop: psycopg.Connection[Any], ask: Asking) -> None:
+    plan(shop)
+    shop.execute("update bellwether.experiments set ended_at = %s", (START + DAY,))
+    collector = Experiments.model_validate({"name": "shop", "dsn": Secret(database), "recount_every": "3d"})
+    expose(shop, "one", "a", START)
+    await ask(START + 2 * DAY, collector)
+    shop.execute("delete from bellwether.exposures")
+    assert (await ask(START + 5 * DAY - SECOND, collector))["experiment_exposed_units"]["sofa", "a"] == 1
+    assert (await ask(START + 5 * DAY, collector))["experiment_exposed_units"]["sofa", "a"] == 0
 
 
 async def test_the_mean_is_that_of_all_units_and_values_add_up_per_unit(shop: psycopg.Connection[Any], ask: Asking) -> None:

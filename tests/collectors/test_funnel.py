@@ -27,14 +27,19 @@ Events = Iterable[tuple[str, datetime, str]]
 async def ask(dsn: str, as_of: datetime, *funnels: Mapping[str, Any], **settings: Any) -> Figures:
     """The values at an instant, by metric without its prefix, then by labels without `source`."""
     collector = Funnel.model_validate({"name": "shop", "dsn": Secret(dsn), "funnels": funnels, **settings})
-    collector._as_of = as_of
-    found: Figures = {metric.name.removeprefix("saas_funnel_"): {} for metric in collector.declares()}
     try:
-        async for sample in collector.collect():
-            assert sample.labels[0] == "shop"
-            found[sample.metric.name.removeprefix("saas_funnel_")][sample.labels[1:]] = sample.value
+        return await run(collector, as_of)
     finally:
         await collector.close()
+
+
+async def run(collector: Funnel, as_of: datetime) -> Figures:
+    """As `ask`, of a collector that may have run before."""
+    collector._as_of = as_of
+    found: Figures = {metric.name.removeprefix("saas_funnel_"): {} for metric in collector.declares()}
+    async for sample in collector.collect():
+        assert sample.labels[0] == "shop"
+        found[sample.metric.name.removeprefix("saas_funnel_")][sample.labels[1:]] = sample.value
     return found
 
 
@@ -111,6 +116,43 @@ async def test_any_tangle_of_events_is_counted_as_when_every_try_is_followed(
         within = chance.choice([5, 20, 60])
         declared = {"name": "any", "steps": steps, "within": within, "window": chance.choice([30, 50])}
         agrees(await ask(database, NOW, declared), done, Declared.model_validate(declared), NOW)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_later_runs_say_what_a_first_one_would(seed: int, database: str, events: Callable[..., None]) -> None:
+    """People come, go on and fall out of the window while it runs; events appear late, up to the allowance; runs pause."""
+    chance = random.Random(seed)
+    done = [
+        (f"p{chance.randrange(30)}", NOW + chance.randrange(0, 600) * SECOND / 10, chance.choice(["a", "b", "c"]))
+        for _ in range(500)
+    ]
+    appears = {place: at + chance.choice([0, 0, 1, 5]) * SECOND for place, (_, at, _) in enumerate(done)}
+    declared = {"name": "any", "steps": ["a", "b", "a", "c"], "within": 9, "window": 20}
+    collector = Funnel.model_validate({"name": "shop", "dsn": Secret(database), "funnels": [declared], "late_by": 5})
+    shown: set[int] = set()
+    for second in (3, 4, 8, 9, 15, 16, 18, 22, 23, 50, 52, 55, 60, 70, 90):
+        as_of = NOW + second * SECOND
+        new = [place for place, instant in appears.items() if instant <= as_of and place not in shown]
+        shown |= set(new)
+        events([(done[place][0], None, done[place][1], done[place][2]) for place in new])
+        agrees(await run(collector, as_of), [done[place] for place in shown], Declared.model_validate(declared), as_of)
+    earlier = NOW + 30 * SECOND  # the server's clock was set back
+    agrees(await run(collector, earlier), done, Declared.model_validate(declared), earlier)
+    await collector.close()
+
+
+async def test_whom_it_has_counted_it_does_not_look_for_again(database: str, events: Callable[..., None]) -> None:
+    """Until something of theirs falls out of the window, or comes into it, or it is time to count everybody anew."""
+    ago = 10 * timedelta(minutes=1)
+    events([(who, None, NOW - ago, "seen") for who in ("ann", "bob")])
+    collector = Funnel.model_validate({"name": "shop", "dsn": Secret(database), "funnels": [BUYING], "recount_every": "1d"})
+    assert list((await run(collector, NOW))["step_users"].values()) == [2, 0, 0]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("delete from event")
+    events([("carl", None, NOW + SECOND, "seen")])
+    assert list((await run(collector, NOW + DAY - SECOND))["step_users"].values()) == [3, 0, 0]
+    assert list((await run(collector, NOW + DAY))["step_users"].values()) == [1, 0, 0]
+    await collector.close()
 
 
 async def test_windows_are_open_at_their_start_and_order_is_strict(database: str, events: Callable[..., None]) -> None:

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.stack import free_port, until
+from tests.tools import FOLDER, tool
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_shows_figures_that_it_read_itself_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     address = f"127.0.0.1:{free_port()}"
     output = tmp_path / "output"
@@ -22,7 +24,7 @@ def test_it_shows_figures_that_it_read_itself_and_leaves_nothing_behind(tmp_path
     left_behind.chmod(0o755)
     with output.open("wb") as log:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "exporter", "demo", "--web.listen-address", address],
+            [sys.executable, "-m", "exporter", "demo", "--no-stack", "--web.listen-address", address],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "TMPDIR": str(left_behind)},
@@ -45,3 +47,71 @@ def test_it_shows_figures_that_it_read_itself_and_leaves_nothing_behind(tmp_path
         assert shown
         assert float(shown[1].replace(",", "")) == pytest.approx(sum(map(float, read)), rel=0.05)  # it goes on living
     assert "Traceback" not in output.read_text()
+
+
+@pytest.mark.slow
+def test_an_incident_named_on_the_command_line_goes_on_from_the_beginning_and_ends_at_the_desk(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    command = [sys.executable, "-m", "exporter", "demo", "--web.listen-address", f"127.0.0.1:{free_port()}"]
+    command += [
+        "--incident",
+        "mfa-failures",
+        "--application.listen-address",
+        f"127.0.0.1:{(port := free_port())}",
+        "--no-stack",
+    ]
+    with output.open("wb") as log:
+        demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: "Ctrl-C ends it." in output.read_text() or demo.poll() is not None)
+        found = re.search(r"^incidents +(\S+)/$", output.read_text(), re.MULTILINE)
+        assert found, output.read_text()
+        assert httpx.post(f"http://127.0.0.1:{port}/api/mfa", trust_env=False).status_code == 401
+        assert httpx.get(f"{found[1]}/incidents", trust_env=False).json()["mfa-failures"]["going_on"]
+        assert httpx.delete(f"{found[1]}/incidents/mfa-failures", trust_env=False, timeout=30).status_code == 204
+        assert httpx.post(f"http://127.0.0.1:{port}/api/mfa", trust_env=False).status_code in (200, 500)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(30) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_with_prometheus_and_alertmanager_it_shows_who_was_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    left_behind = Path(tempfile.mkdtemp(dir="/tmp", prefix="demo-test-"))
+    left_behind.chmod(0o755)
+    programs = [tool("prometheus"), tool("promtool"), tool("alertmanager")]
+    if not all(program.is_relative_to(FOLDER) for program in programs):
+        programs = []  # all on the PATH
+    output = tmp_path / "output"
+    command = [sys.executable, "-m", "exporter", "demo", "--web.listen-address", f"127.0.0.1:{free_port()}"]
+    command += ["--tools", str(FOLDER)] if programs else []
+    with output.open("wb") as log:
+        environment = {**os.environ, "TMPDIR": str(left_behind)}
+        demo = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+
+    def printed(name: str) -> str:
+        found = re.search(rf"^{name} +(\S+)", output.read_text(), re.MULTILINE)
+        return found[1] if found else ""
+
+    try:
+        prometheus = until(lambda: demo.poll() is not None or printed("prometheus"), 120)
+        assert isinstance(prometheus, str), output.read_text()
+        until(lambda: printed("alertmanager"))
+        targets = f"{prometheus}/api/v1/query?query=count(up==1)"
+        until(lambda: httpx.get(targets, trust_env=False).json()["data"]["result"], 120)
+        until(lambda: "heartbeat" in httpx.get(printed("incidents"), trust_env=False).text, 120)
+        until(lambda: printed("history"), 600)
+        past = f"{prometheus}/api/v1/query?query=sum(saas_mrr offset 200d)"
+        until(lambda: httpx.get(past, trust_env=False).json()["data"]["result"], 180, 2)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        status = demo.wait(60)
+    assert status == 0
+    left_behind.rmdir()  # which works for an empty folder alone
+    assert "without Prometheus" not in output.read_text()
+
+
+def test_the_demo_is_installed_with_all_that_its_kinds_need() -> None:
+    extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {*extras["aws"], *extras["google"], *extras["stats"]} <= set(extras["demo"])

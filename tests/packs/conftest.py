@@ -45,7 +45,7 @@ def chapter(told: Company) -> Callable[[str], dict[str, list[Row]]]:
 
 async def ask(dsn: str, pack: str, as_of: datetime, **settings: Any) -> Figures:
     """What a pack says at an instant, by metric and then by labels without `source`; of a histogram, its parts."""
-    collector = Sql(name="company", dsn=Secret(dsn), packs=(pack,), **settings)
+    collector = Sql(name="company", dsn=Secret(dsn), packs=(pack,), **{"count_from": "first_row", **settings})
     collector._as_of = as_of
     found: Figures = {metric.name: {} for metric in collector.declares() if metric not in OF_PACKS}
     try:

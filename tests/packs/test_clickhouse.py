@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -45,7 +46,8 @@ def create(server: Server) -> None:
 async def asked(server: Server, pack: str, as_of: datetime) -> Figures:
     """As `ask`, of ClickHouse."""
     user, key = READER
-    collector = Clickhouse(name="company", url=server.url, user=user, password=Secret(key), packs=(pack,))
+    settings = {"url": server.url, "user": user, "password": Secret(key), "packs": (pack,), "count_from": "first_row"}
+    collector = Clickhouse.model_validate({"name": "company", **settings})
     collector._as_of = as_of
     found: Figures = {metric.name: {} for metric in collector.declares() if metric not in OF_PACKS}
     try:
@@ -117,3 +119,30 @@ async def test_windows_open_and_close_at_the_same_instants(
     assert row is not None
     for window in (timedelta(0), timedelta(minutes=5), timedelta(days=1), timedelta(days=7), MONTH):
         await compare(told, warehouse_of_company, pack, row[0] + window)
+
+
+async def test_the_views_of_the_docs_have_a_visit_last_until_half_an_hour_after_its_last_event() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "clickhouse.md").read_text().partition("## Views")[2]
+    now = datetime.now(UTC)
+    with serving() as server:
+        create(server)
+        server.execute("drop table shop.events")
+        server.execute("drop table shop.sessions")
+        server.execute(
+            "create table shop.events (id UUID default generateUUIDv4(), name String, session String, user String,"
+            " anonymous String, device String, utm_source String, utm_medium String, campaign String,"
+            " received_at DateTime64(3, 'UTC'))"
+            " engine = MergeTree order by received_at"
+        )
+        for statement in text.partition("```sql")[2].partition("```")[0].split(";\n")[:-1]:
+            server.execute(statement)
+        for session, ago in (("over", 31), ("lasts", 29)):  # minutes
+            for at in (now - timedelta(hours=2), now - timedelta(minutes=ago)):
+                server.execute(
+                    "insert into shop.events (name, session, user, received_at) values"
+                    f" ('page_view', '{session}', 'user of {session}', '{at:%F %T}')"
+                )
+        found = await asked(server, "users", now)
+        assert found["saas_online_users"] == found["saas_open_sessions"] == {(): 1}
+        assert found["saas_session_bounce_ratio"]["unknown", "1d"] == 0
+        assert server.execute("select count(ended_at), count() from bellwether.sessions format CSV") == "1,2\n"

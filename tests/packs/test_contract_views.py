@@ -40,13 +40,9 @@ def test_the_page_has_every_view_and_who_reads_it(columns: list[tuple[str, str, 
 
 def test_identifiers_of_people_and_things_are_said_to_be_kept_in() -> None:
     """What ends in _id is for joining: no pack may show it."""
-    ids = [
-        (view.name, column.name)
-        for view in contract.views().values()
-        for column in view.columns
-        if column.name.endswith("_id") and "Becomes a label" in column.meaning
-    ]
-    assert ids == []
+    columns = [(view.name, column) for view in contract.views().values() for column in view.columns]
+    assert [(view, each.name) for view, each in columns if each.name.endswith("_id") != each.identifies] == []
+    assert [(view, each.name) for view, each in columns if each.identifies and "Becomes a label" in each.meaning] == []
 
 
 def test_packs_read_views_of_the_contract() -> None:

@@ -48,7 +48,8 @@ async def test_before_the_first_release_only_what_was_always_there_is_shown_and_
     found = await asked("features", NOW - timedelta(days=1000))
     assert {labels[0] for labels in found["feature_users"]} == {"dashboards", "reports", "exports", "integrations"}
     assert set(found["feature_users"].values()) == {0}
-    assert found["feature_adoption_ratio"] == found["feature_mean_adoption_ratio"] == found["feature_uses_total"] == {}
+    assert found["feature_adoption_ratio"] == found["feature_mean_adoption_ratio"] == {}
+    assert found["feature_uses_total"] == {labels[:1]: 0 for labels in found["feature_users"]}
 
 
 async def test_only_features_of_the_list_and_active_users_count(database: str) -> None:
@@ -59,7 +60,14 @@ async def test_only_features_of_the_list_and_active_users_count(database: str) -
             connection.execute(f"create or replace view bellwether.{view} as select * from {table}")
         connection.cursor().executemany(
             "insert into feature values (%s, %s, %s)",
-            [("search", True, NOW), ("export", True, None), ("api", False, NOW + timedelta(seconds=1))],
+            [
+                ("search", True, NOW),
+                ("export", True, None),
+                ("api", False, NOW + timedelta(seconds=1)),
+                ("new", False, NOW),
+                ("old", False, None),
+                ("planned", False, NOW + timedelta(seconds=1)),
+            ],
         )
         connection.cursor().executemany(
             "insert into visit (user_id, started_at) values (%s, %s)",
@@ -73,7 +81,8 @@ async def test_only_features_of_the_list_and_active_users_count(database: str) -
             ],
         )  # fmt: skip
     found = await ask(database, "features", NOW)
-    assert found["feature_users"] == {("search", "true", "30d"): 1, ("export", "true", "30d"): 0}
-    assert found["feature_adoption_ratio"] == {("search", "true", "30d"): 0.5, ("export", "true", "30d"): 0}
-    assert found["feature_mean_adoption_ratio"] == {("core", "30d"): 0.25, ("all", "30d"): 0.25}
-    assert found["feature_uses_total"] == {("search",): 4, ("export",): 1, ("api",): 1}
+    unused = {("export", "true", "30d"): 0, ("new", "false", "30d"): 0, ("old", "false", "30d"): 0}
+    assert found["feature_users"] == {("search", "true", "30d"): 1} | unused
+    assert found["feature_adoption_ratio"] == {("search", "true", "30d"): 0.5} | unused
+    assert found["feature_mean_adoption_ratio"] == {("core", "30d"): 0.25, ("all", "30d"): 0.125}
+    assert found["feature_uses_total"] == {("search",): 4, ("export",): 1, ("api",): 1, ("new",): 0, ("old",): 0}

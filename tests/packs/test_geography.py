@@ -55,6 +55,8 @@ async def test_edges_by_hand(database: str) -> None:
         "moved lite EUR 5/1 2026-01-01 - 2026-03-05",
         "moved pro EUR 10/1 2026-03-05",
         "nowhere pro EUR 10/1 2026-03-31",
+        "unplaced lite EUR 5/1 2026-01-01 - 2026-03-05",
+        "unplaced-too lite EUR 5/1 2026-01-01",
         "ends-now pro EUR 10/1 2026-03-01 - 2026-03-31",
         "trying pro EUR 10/1 2026-03-20 2026-04-03",
         "tried pro EUR 10/1 2026-03-01 2026-03-15 2026-03-15",
@@ -62,7 +64,17 @@ async def test_edges_by_hand(database: str) -> None:
         "returned lite EUR 5/1 2026-01-01 - 2026-03-05",
         "returned lite EUR 5/1 2026-03-25",
     )
-    places = {"fr": "FR", "fr-too": "FR", "moved": "DE", "nowhere": None, "ends-now": "DE", "trying": "ES", "tried": "ES"}
+    places = {
+        "fr": "FR",
+        "fr-too": "FR",
+        "moved": "DE",
+        "nowhere": None,
+        "unplaced": None,
+        "unplaced-too": None,
+        "ends-now": "DE",
+        "trying": "ES",
+        "tried": "ES",
+    }
     accounts = [{"account_id": name, "created_at": "2025-01-01", "country": place} for name, place in places.items()]
     accounts += [{"account_id": name, "created_at": "2025-01-01", "country": "NL"} for name in ("free", "returned")]
     found = await ask(contract_of(database, subscriptions=rows, accounts=accounts), "geography", as_of)
@@ -73,19 +85,26 @@ async def test_edges_by_hand(database: str) -> None:
             ("DE", "lite", "EUR"): 0,
             ("DE", "pro", "EUR"): 10,
             ("unknown", "pro", "EUR"): 10,
+            ("unknown", "lite", "EUR"): 5,
             ("ES", "pro", "EUR"): 0,
             ("NL", "free", "EUR"): 0,
             ("NL", "lite", "EUR"): 5,
         },
-        "saas_country_arpa": {("FR", "EUR"): 20, ("DE", "EUR"): 10, ("unknown", "EUR"): 10, ("NL", "EUR"): 5},
+        "saas_country_arpa": {("FR", "EUR"): 20, ("DE", "EUR"): 10, ("unknown", "EUR"): 7.5, ("NL", "EUR"): 5},
         "saas_country_customers": {
             ("FR", "pro"): 1,
             ("FR", "lite"): 1,
             ("DE", "lite"): 0,
             ("DE", "pro"): 1,
             ("unknown", "pro"): 1,
+            ("unknown", "lite"): 1,
             ("NL", "lite"): 1,
         },
-        "saas_country_customer_churn_ratio": {("FR", "30d"): 0.5, ("DE", "30d"): 0.5, ("NL", "30d"): 0},
-        "saas_plan_customer_churn_ratio": {("pro", "30d"): 0.5, ("lite", "30d"): pytest.approx(1 / 3)},
+        "saas_country_customer_churn_ratio": {
+            ("FR", "30d"): 0.5,
+            ("DE", "30d"): 0.5,
+            ("NL", "30d"): 0,
+            ("unknown", "30d"): 0.5,
+        },
+        "saas_plan_customer_churn_ratio": {("pro", "30d"): 0.5, ("lite", "30d"): 0.4},
     }

@@ -14,6 +14,7 @@ from exporter.demo.chapters.onboarding import STEPS
 from exporter.demo.company import Company
 from exporter.packs.contract import as_sql
 from tests.packs.conftest import NOW, Asking, ask
+from tests.packs.rows import fill
 
 DAY = timedelta(days=1)
 MONTH = 30 * DAY
@@ -182,3 +183,21 @@ async def test_edges(database: str) -> None:
     later = await ask(database, "onboarding", NOW + 60 * DAY)
     assert later["onboarding_users"] == {("completed", "30d"): 0, ("abandoned", "30d"): 0, ("underway", "30d"): 0}
     assert later["onboarding_outcome_ratio"] == later["onboarding_activation_ratio"] == later["onboarding_step_seconds"] == {}
+
+
+@pytest.mark.parametrize(("ago", "completed"), [(365 * DAY - timedelta(seconds=1), 0), (365 * DAY, 1)])
+async def test_nobody_is_through_who_has_not_done_the_last_step_that_anybody_came_to_in_a_year(
+    database: str, ago: timedelta, completed: int
+) -> None:
+    steps = [
+        {"user_id": "long ago", "step": "three", "position": 3, "started_at": NOW - ago},
+        {"user_id": "new", "step": "one", "position": 1, "started_at": NOW - DAY, "completed_at": NOW},
+        {"user_id": "new", "step": "two", "position": 2, "started_at": NOW - DAY, "completed_at": NOW},
+    ]
+    fill(database, {"onboarding_steps": steps, "onboarding_prompts": [], "users": [], "feature_uses": []})
+    found = await ask(database, "onboarding", NOW)
+    assert found["onboarding_users"] == {
+        ("completed", "30d"): completed,
+        ("abandoned", "30d"): 0,
+        ("underway", "30d"): 1 - completed,
+    }

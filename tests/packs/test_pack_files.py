@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from exporter.bundle.jsonnet import evaluate
 from exporter.errors import SettingsError
 from exporter.packs.load import choose, load, shipped
 from exporter.packs.pack import Query
+from exporter.packs.unit import UNITS
 
 GOOD = """\
 description: Orders of a shop.
@@ -62,6 +64,18 @@ def test_a_metric_is_declared_as_its_pack_says(tmp_path: Path) -> None:
         ("value: orders", "valeu: orders",
          ("8: queries.orders.metrics.shop_orders_total.value: a value is required\n"
           "shop.yaml:10: queries.orders.metrics.shop_orders_total.valeu: unknown key; did you mean value?")),
+        ("value: orders", "unit: parsecs\n        value: orders",
+         ("10: queries.orders.metrics.shop_orders_total.unit: 'parsecs' is no unit; expected one of bits, boolean, bytes, "
+          "celsius, currency, hertz, joules, milliseconds, months, multixacts, ratio, seconds, timestamp_seconds, "
+          "transactions, or none")),
+        ("value: orders", "unit: second\n        value: orders",
+         "10: queries.orders.metrics.shop_orders_total.unit: 'second' is no unit; did you mean seconds?"),
+        ("orders_total:\n", "order_bytes_total:\n        unit: seconds\n",
+         ("3: queries.orders: shop_order_bytes_total: its name says bytes, its unit seconds: "
+          "leave the unit out, or rename the metric")),
+        ("orders_total:\n", "order_seconds_total:\n        unit: milliseconds\n",
+         ("3: queries.orders: shop_order_seconds_total: its name says seconds, its unit milliseconds: "
+          "leave the unit out, or rename the metric")),
         ("type: counter", "type: heatmap", "4: queries.orders.type: 'heatmap': expected 'gauge', 'counter' or 'histogram'"),
         ("type: counter", "type: histogram", "3: queries.orders: buckets: a histogram has bounds, and nothing else does"),
         ("    type: counter\n", "    type: counter\n    buckets: [1]\n",
@@ -90,6 +104,7 @@ def test_a_metric_is_declared_as_its_pack_says(tmp_path: Path) -> None:
         ("labels: [outcome]", "labels: [out-come]", "5: queries.orders.labels: labels: 'out-come' is not a label name"),
         ("known: {outcome:", "known: {result:", "3: queries.orders: known: 'result' is not one of the labels (outcome)"),
         ("[paid, refused]", "[]", "6: queries.orders.known.outcome: Tuple should have at least 1 item after validation, not 0"),
+        ("[paid, refused]", "[[]]", "6: queries.orders.known.outcome[0]: expected a valid string"),
         ("value: orders", "value: outcome",
          "3: queries.orders: shop_orders_total: the column 'outcome' is a label, so it cannot be the value"),
         ("type: counter", "type: gauge",
@@ -155,6 +170,58 @@ def test_mistakes_in_a_histogram_are_told(tmp_path: Path, old: str, new: str, me
     assert refusal(tmp_path, HISTOGRAM.replace(old, new, 1)) == f"shop.yaml:3: queries.ages: {message}"
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("shop_order_bytes_total", "bytes"),
+        ("shop_order_time_seconds_total", "timestamp_seconds"),
+        ("shop_order_milliseconds_total", "milliseconds"),
+        ("shop_turnover_total", "currency"),
+        ("shop_orders_total", "''"),
+    ],
+)
+def test_a_unit_that_the_name_does_not_contradict_is_taken(tmp_path: Path, name: str, unit: str) -> None:
+    (tmp_path / "shop.yaml").write_text(GOOD.replace("shop_orders_total:\n", f"{name}:\n        unit: {unit}\n"))
+    (metric,) = choose(["shop"], tmp_path).packs["shop"].declares()
+    assert (metric.name, metric.unit) == (name, unit.strip("'"))
+
+
+def test_the_dashboards_know_every_unit_that_a_pack_may_have() -> None:
+    sources = Path(__file__).parents[2]
+    units = evaluate(sources, f"[(import 'dashboards/lib/units.libsonnet').grafana(unit) for unit in {list(UNITS)}]")
+    assert len(units) == len(UNITS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "column", "refused"),
+    [
+        ("user_id", "user_id", "user_id"),
+        ("kind, person", "device as kind, user_id as person", "user_id"),
+        ("person", "Users.User_Id::text AS Person", "user_id"),
+        ("person", "cast(users.user_id as text) as person", "user_id"),
+        ("person", "toString(account_id) as person", "account_id"),
+        ("Person", 'user_id as "Person"', "user_id"),
+        ("USER_ID", 'lower(user_id) as "USER_ID"', "user_id"),
+        ("person", 'max("user_id")::text as person', "user_id"),
+    ],
+)
+def test_a_column_that_identifies_is_refused_as_a_label(tmp_path: Path, labels: str, column: str, refused: str) -> None:
+    label = labels.rpartition(" ")[2]
+    text = (
+        f"description: People.\nreads: [users]\nqueries:\n  people:\n    labels: [{labels}]\n"
+        "    metrics: {shop_people: {help: People., value: people}}\n"
+        f"    sql: select {column}, count(*) as people from bellwether.users where created_at <= %(as_of)s group by 1\n"
+    )
+    told = f"labels: '{label}' would show {refused}, which the contract says is never exported"
+    assert refusal(tmp_path, text) == f"shop.yaml:4: queries.people: {told}"
+
+
+def test_an_identifier_may_be_counted_and_a_column_of_that_name_in_another_table_shown(tmp_path: Path) -> None:
+    text = GOOD.replace("outcome", "group_id").replace("    known: {group_id: [paid, refused]}\n", "")
+    (tmp_path / "shop.yaml").write_text(text.replace("count(*)", "count(user_id)"))
+    assert list(choose(["shop"], tmp_path).packs) == ["shop"]
+
+
 def test_two_queries_may_not_declare_one_metric(tmp_path: Path) -> None:
     second = GOOD[GOOD.index("  orders:") :].replace("  orders:", "  again:", 1)
     assert refusal(tmp_path, GOOD + second) == "shop.yaml:1: queries: shop_orders_total is declared by two queries"
@@ -172,8 +239,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_example_of_the_page_is_a_pack(tmp_path: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "writing-a-pack.md"
-    _, example, histogram, hourly = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "orders.yaml").write_text(f"{example}\n{histogram}\n{hourly}")
+    _, *examples = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "orders.yaml").write_text("\n".join(examples))
     names = [metric.name for metric in choose(["orders"], tmp_path).packs["orders"].declares()]
     assert names == [
         "shop_orders_waiting",
@@ -182,6 +249,7 @@ def test_the_example_of_the_page_is_a_pack(tmp_path: Path) -> None:
         "shop_turnover_total",
         "shop_waiting_order_age_seconds",
         "shop_returning_customers_ratio",
+        "shop_country_returning_customers_ratio",
     ]
 
 
@@ -217,6 +285,36 @@ def test_a_wrong_file_is_refused_and_the_others_are_chosen(tmp_path: Path) -> No
         "support.yaml": "support.yaml:1: Bellwether ships a pack of this name, and runs that: rename the file",
     }
     assert choose(["shop"], tmp_path).refused == {}  # what is not chosen does not matter
+
+
+@pytest.mark.parametrize(
+    ("type_", "labels", "unit", "told"),
+    [
+        ("gauge", "[plan]", "currency", "a gauge of currency with the labels source, plan"),
+        ("gauge", "[plan, currency]", "months", "a gauge of months with the labels source, plan, currency"),
+        ("histogram\n    buckets: [1]", "[plan, currency]", "currency",
+         "a histogram of currency with the labels source, plan, currency"),
+    ],
+)  # fmt: skip
+def test_a_metric_of_a_shipped_pack_is_what_it_is_there_although_that_pack_is_not_chosen(
+    tmp_path: Path, type_: str, labels: str, unit: str, told: str
+) -> None:
+    (metric,) = (metric for metric in shipped()["revenue"].declares() if metric.name == "saas_mrr")
+    text = (
+        "description: Money.\nqueries:\n  money:\n    type: {}\n    labels: {}\n    metrics:\n      saas_mrr: {}\n    sql: {}\n"
+    )
+    sql = "select plan, currency, 1 as amount from deals where at <= %(as_of)s"
+    for file, said in (("other", (type_, labels, unit)), ("same", ("gauge", "[plan, currency]", metric.unit))):
+        measure = f"{{help: Money., value: amount, unit: {said[2]}}}"
+        (tmp_path / f"{file}.yaml").write_text(text.format(said[0], said[1], measure, sql))
+    assert metric.labels == ("source", "plan", "currency")
+    choice = choose(["other", "same"], tmp_path)
+    assert list(choice.packs) == ["same"]
+    [why] = choice.refused.values()
+    assert re.sub(r":\d+:", ":", why.replace(f"{tmp_path}/", "")) == (
+        f"other.yaml: queries.money.metrics.saas_mrr: this is {told}, and {metric.described} "
+        "in the pack revenue that Bellwether ships: rename it"
+    )
 
 
 @pytest.mark.parametrize(

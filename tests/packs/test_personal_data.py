@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 
 from exporter.app import App
 from exporter.collectors.sql import Sql
+from exporter.demo.company import Company
 from exporter.fields import Secret
 from exporter.packs.contract import Column, views
 from exporter.packs.load import shipped
@@ -21,7 +22,7 @@ from tests.packs.rows import fill
 PERSON = (
     "Zdenka Qvist, zdenka@qvist.example, +420 601 123 456, 4111 1111 1111 1111, Bearer ZdQvSt9, sk_live_51QvistZdenka, 10.9.8.7"
 )
-TRACES = ("zdenka", "qvist", "601 123", "1111 1111", "zdqvst", "sk_live", "10.9.8.7")
+TRACES = ("zdenka", "qvist", "601 123", "1111 1111", "zdqvst", "sk_live", "10.9.8.7", "elm street", "9c7e6679", "60112345")
 AGES = (
     timedelta(minutes=2),
     timedelta(hours=2),
@@ -112,6 +113,12 @@ def of_packs(page: str) -> dict[str, float]:
     return {sample.labels["pack"]: sample.value for sample in series(page) if sample.name == "bellwether_pack_up"}
 
 
+def redacted(page: str) -> dict[str, float]:
+    """Series with a label replaced, by collector."""
+    name = "bellwether_collector_redacted_series_total"
+    return {sample.labels["collector"]: sample.value for sample in series(page) if sample.name == name}
+
+
 def traces(text: str) -> list[str]:
     return [trace for trace in TRACES if trace in text.lower()]
 
@@ -129,20 +136,31 @@ async def test_no_pack_shows_what_is_not_a_label(database: str, caplog: pytest.L
     assert traces(caplog.text) == []
 
 
-async def test_an_address_in_a_label_is_replaced_and_counted(database: str) -> None:
+@pytest.mark.parametrize(
+    "label",
+    [
+        "{column}{row}.zdenka@qvist.example",
+        "Zdenka Qvist met us at the fair, her flat is {row} Elm Street",
+        "{column} {row} which my neighbour Zdenka told me about",
+        "9c7e6679-7425-40de-944b-{row:012}",
+        "60112345{row:04}",
+    ],
+)
+async def test_what_names_somebody_in_a_label_is_replaced_and_counted(database: str, label: str) -> None:
     """What the contract forbids, and happens: `channel` filled with whatever somebody typed."""
-    fill(database, people("{column}{row}.zdenka@qvist.example", views()))
+    fill(database, people(label, views()))
     page = await exposed(database, shipped())
     assert of_packs(page) == dict.fromkeys(shipped(), 1)
     assert traces(page) == []
-    redacted = {
-        sample.labels["collector"]: sample.value
-        for sample in series(page)
-        if sample.name == "bellwether_collector_redacted_series_total"
-    }
     open_labels = {sample.labels["source"] for sample in series(page) if "redacted" in sample.labels.values()}
     assert len(open_labels) > len(shipped()) / 2
-    assert {pack for pack, number in redacted.items() if number} == open_labels
+    assert {pack for pack, number in redacted(page).items() if number} == open_labels
+
+
+async def test_nothing_in_the_story_of_a_company_is_taken_for_somebody(told: Company) -> None:
+    page = await exposed(told.monitor_dsn, shipped())
+    assert len(series(page)) > 1000
+    assert redacted(page) == dict.fromkeys(shipped(), 0)
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,11 @@ def shop(server: Any) -> Any:
         connection.execute("create schema plan")
         connection.execute("set search_path = plan")
         connection.execute(
-            "create table orders as select %s - number * interval '1 minute' as created_at, %s as \"Sent at\", number as amount"
+            "create table orders as select %s - number * interval '1 minute' as created_at, %s as \"Sent at\","
+            ' number as amount, %s - number * 60 as paid, (%s - number * 60) * 1000::bigint as "Paid.ms",'
+            " timestamp '2026-05-01 12:00' - number * interval '1 minute' as noted_at"
             " from generate_series(0, 149999) as number",
-            (NOON, NOON),
+            (NOON, NOON, int(NOON.timestamp()), int(NOON.timestamp())),
         )
         connection.execute("create table shops as select * from orders limit 100")
         connection.execute("create view orders_of_all as select * from orders")
@@ -35,7 +37,10 @@ def shop(server: Any) -> Any:
 
 
 def advised(shop: psycopg.Connection[dict[str, Any]], where: str, table: str = "orders_of_all") -> list[str]:
-    sql = f"select count(*), max(amount) from plan.{table} where {where}"
+    return advised_for(shop, f"select count(*), max(amount) from plan.{table} where {where}")
+
+
+def advised_for(shop: psycopg.Connection[dict[str, Any]], sql: str) -> list[str]:
     row = shop.execute(plan.EXPLAIN + sql.encode(), {"as_of": NOON, "since": NOON}).fetchone()
     assert row is not None
     [explained] = row["QUERY PLAN"]
@@ -47,6 +52,7 @@ def advised(shop: psycopg.Connection[dict[str, Any]], where: str, table: str = "
     return list(filter(None, found))
 
 
+WITHIN = "between %(since)s and %(as_of)s"
 BY_CREATION = ["create index on plan.orders (created_at)"]
 
 
@@ -61,7 +67,15 @@ BY_CREATION = ["create index on plan.orders (created_at)"]
         ("created_at <= %(as_of)s", []),  # all of them
         ("created_at > %(as_of)s or amount = 7", []),
         ("created_at is null or created_at > %(as_of)s", []),
-        ("created_at + interval '1 day' > %(as_of)s", []),  # not the bare column
+        ("created_at + interval '1 day' > %(as_of)s", []),  # of this it cannot tell
+        (f"to_timestamp(paid) {WITHIN}", ["create index on plan.orders (to_timestamp((paid)::double precision))"]),
+        (
+            f'to_timestamp("Paid.ms" / 1000.0) {WITHIN}',
+            ['create index on plan.orders (to_timestamp(((("Paid.ms")::numeric / 1000.0))::double precision))'],
+        ),
+        (f"noted_at at time zone 'UTC' {WITHIN}", ["create index on plan.orders ((noted_at AT TIME ZONE 'UTC'::text))"]),
+        (f"to_timestamp(date_part('epoch', created_at)) {WITHIN}", []),  # nor of this
+        (f"noted_at::timestamptz {WITHIN}", []),  # it depends on a setting, so that there is no index on it
         ("amount > 149990 and %(as_of)s is not null", []),  # not an instant
     ],
 )
@@ -80,6 +94,21 @@ def test_no_index_is_advised_for_a_small_table_or_where_there_is_one(shop: psyco
         shop.execute("set local enable_indexonlyscan = off")
         shop.execute("set local enable_bitmapscan = off")
         assert advised(shop, "created_at > %(as_of)s") == []
+
+
+@pytest.mark.parametrize("instant", ["to_timestamp(paid)", 'to_timestamp("Paid.ms" / 1000.0)', "noted_at at time zone 'UTC'"])
+def test_an_index_on_an_expression_is_as_good_as_the_advice_has_it(
+    shop: psycopg.Connection[dict[str, Any]], instant: str
+) -> None:
+    for where in (f"{instant} {WITHIN}", f"{instant} > %(as_of)s and {instant} <= %(since)s and amount = 7"):
+        [statement] = advised(shop, where)
+        with shop.transaction(force_rollback=True):
+            shop.execute(statement.encode())
+            assert advised(shop, where) == []
+            shop.execute("set local enable_indexscan = off")
+            shop.execute("set local enable_indexonlyscan = off")
+            shop.execute("set local enable_bitmapscan = off")
+            assert advised(shop, where) == []
 
 
 def test_a_partition_goes_by_the_name_of_its_table(shop: psycopg.Connection[dict[str, Any]]) -> None:

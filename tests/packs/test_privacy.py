@@ -113,6 +113,13 @@ async def test_a_request_is_overdue_only_after_the_last_instant(database: str) -
         {"kind": "erasure", "created_at": NOW - month, "due_at": NOW, "completed_at": NOW + instant},
         {"kind": "opt_out", "created_at": NOW - 2 * month, "completed_at": NOW - month},
         {"kind": "opt_out", "created_at": NOW - 2 * month, "completed_at": NOW - month + instant},
+        {
+            "kind": "access",
+            "created_at": NOW - 3 * month,
+            "due_at": NOW - month,
+            "completed_at": NOW - month,
+        },  # longer than 30 days
+        {"kind": "portability", "created_at": NOW - 2 * instant, "due_at": NOW - instant, "completed_at": NOW},  # shorter
         {"kind": "portability", "created_at": NOW - instant, "due_at": NOW - instant},
         {"kind": "portability", "created_at": NOW + instant},
     ]
@@ -126,7 +133,12 @@ async def test_a_request_is_overdue_only_after_the_last_instant(database: str) -
         ("erasure", "overdue"): 1,
         ("portability", "overdue"): 1,
     }
-    assert found["privacy_requests_completed_total"] == zeros | {("opt_out", "in_time"): 1, ("opt_out", "overdue"): 1}
+    assert found["privacy_requests_completed_total"] == zeros | {
+        ("opt_out", "in_time"): 1,
+        ("opt_out", "overdue"): 1,
+        ("access", "in_time"): 1,
+        ("portability", "overdue"): 1,
+    }
     assert found["privacy_oldest_open_request_seconds"].keys() == {("access",), ("erasure",), ("portability",)}
 
 

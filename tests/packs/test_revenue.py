@@ -68,7 +68,7 @@ def company(database: str) -> str:
 
 async def figures(dsn: str, as_of: datetime) -> dict[str, dict[tuple[str, ...], float]]:
     """The values at an instant, by metric, then by labels, `source` left out."""
-    collector = Sql(name="shop", dsn=Secret(dsn), packs=("revenue",))
+    collector = Sql(name="shop", dsn=Secret(dsn), packs=("revenue",), count_from="first_row")
     collector._as_of = as_of
     found: dict[str, dict[tuple[str, ...], float]] = {
         metric.name: {} for metric in collector.declares() if not metric.name.startswith("bellwether_")

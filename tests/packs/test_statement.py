@@ -5,6 +5,8 @@ import pytest
 from exporter.packs.load import shipped
 from exporter.packs.statement import contract_views, one_query, placeholders
 
+BOUND = "%(as_of)s, %(since)s and %(part)s"
+
 
 @pytest.mark.parametrize(
     "sql",
@@ -19,6 +21,7 @@ from exporter.packs.statement import contract_views, one_query, placeholders
         "select %(as_of)s where name like 'a%%' and 5 %% 2 = 1",
         "select age(%(as_of)s, coalesce(a, b)), average(now_count), known from knowns",
         "select 'nowhere', 'todayish', %(as_of)s",
+        "select lo_puts, lo_get(1), pg_advisory_locked(), 'pg_notify()', %(as_of)s from lo_put",
     ],
 )
 def test_one_query_without_a_clock_passes_as_it_is(sql: str) -> None:
@@ -36,11 +39,11 @@ def test_a_last_semicolon_is_left_out() -> None:
         ("delete from payments", "expected one query that starts with select or with, got 'delete from payments'"),
         ("selected", "expected one query that starts with select or with, got 'selected'"),
         ("select 1; select 2", "expected one statement, got a semicolon inside it"),
-        ("select 1 where name like 'a%'", "got '%'; what may be bound is %(as_of)s and %(since)s, and a percent sign is %%"),
-        ("select %s", "got '%s'; what may be bound is %(as_of)s and %(since)s, and a percent sign is %%"),
-        ("select %(until)s", "got '%(until)s'; what may be bound is %(as_of)s and %(since)s, and a percent sign is %%"),
-        ("select '%(as_of)s'", "got %(as_of)s or %(since)s inside quotes or a comment, where nothing can be bound"),
-        ("select 1 -- %(as_of)s", "got %(as_of)s or %(since)s inside quotes or a comment, where nothing can be bound"),
+        ("select 1 where name like 'a%'", f"got '%'; what may be bound is {BOUND}, and a percent sign is %%"),
+        ("select %s", f"got '%s'; what may be bound is {BOUND}, and a percent sign is %%"),
+        ("select %(until)s", f"got '%(until)s'; what may be bound is {BOUND}, and a percent sign is %%"),
+        ("select '%(as_of)s'", f"got one of {BOUND} inside quotes or a comment, where nothing can be bound"),
+        ("select 1 -- %(as_of)s", f"got one of {BOUND} inside quotes or a comment, where nothing can be bound"),
         ("select 'open", 'a quote or comment is not closed, or comments are nested, near "\'open"'),
         ("select /* a /* b */ c */ 1", "a quote or comment is not closed, or comments are nested, near '*/ 1'"),
         ("select NOW ()", "got 'NOW ('; a pack's only clock is %(as_of)s"),
@@ -56,6 +59,10 @@ def test_a_last_semicolon_is_left_out() -> None:
             "select set_config('TimeZone', 'UTC', true)",
             "got 'set_config('; time zone and limits hold for the queries of all packs",
         ),
+        ("select 1 as v, lo_from_bytea(0, 'written')", "got 'lo_from_bytea('; a pack only reads"),
+        ('select pg_catalog."pg_notify"(a, b)', "got 'pg_notify('; a pack only reads"),
+        ("select dblink_exec ('delete from a')", "got 'dblink_exec ('; a pack only reads"),
+        ("select pg_try_advisory_lock(1)", "got 'pg_try_advisory_lock('; a pack only reads"),
         ("select localtime", "got 'localtime'; a pack's only clock is %(as_of)s"),
         ("select LocalTimestamp", "got 'LocalTimestamp'; a pack's only clock is %(as_of)s"),
         ("select date 'today'", "got the text 'today', which PostgreSQL reads as the time of day; use %(as_of)s"),

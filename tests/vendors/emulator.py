@@ -1,7 +1,6 @@
 """AWS as moto emulates it, in a process of its own. It takes no signature for wrong, so tests look at those."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,14 +10,15 @@ from pathlib import Path
 
 import httpx
 
+from tests.stack import free_port
+
 _PATIENCE = 30.0  # seconds for it to start
 
 
 @contextmanager
 def emulated() -> Iterator[str]:
     """Its URL while the block runs."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("moto_server")
     # Without credentials of AWS it would look for the machine's own.
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

@@ -301,5 +301,7 @@ def test_the_address_is_that_of_the_region_unless_given() -> None:
 
 
 def test_the_examples_of_the_page_work() -> None:
-    for text in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        settings_of(Document.parse(text, str(PAGE)), {"AWS_SECRET": "s3cr3t"})
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert examples
+    for text in examples:
+        assert settings_of(Document.parse(text, str(PAGE)), {"AWS_SECRET": "s3cr3t"}).collectors

@@ -84,7 +84,7 @@ async def test_a_poll_says_what_the_companys_visits_were(ga4: Make, vendors: Sim
         seconds = sum((visit.ended - visit.began).total_seconds() for visit in visits)
         assert found["web_visit_duration_seconds"][window,] == pytest.approx(seconds / len(visits))
         events, people = expected.done(since, until)
-        assert {event: n for (event, of), n in found["web_event_count"].items() if of == window} == events
+        assert {event: n for (event, of), n in found["web_custom_events"].items() if of == window} == events
         assert found["web_goal_conversions"]["signup_completed", window] == events["signup_completed"]
         ratio = people["signup_completed"] / len(everybody)
         assert found["web_goal_conversion_ratio"]["signup_completed", window] == pytest.approx(ratio)
@@ -114,7 +114,7 @@ async def test_texts_become_figures_and_each_flag_is_told(ga4: Make, server: End
     assert found["web_bounce_ratio"] == {("30d",): 0.41, ("7d",): 0.4, ("1d",): 0.3833}
     assert found["web_visit_duration_seconds"] == {("30d",): 95.25, ("7d",): 90.5, ("1d",): 88}
     assert found["web_country_visitors"] == {("DE", "1d"): 120, ("unknown", "1d"): 8}
-    assert {event: n for (event, window), n in found["web_event_count"].items() if window == "7d"} == {
+    assert {event: n for (event, window), n in found["web_custom_events"].items() if window == "7d"} == {
         "cta_clicked": 410, "signup": 50, "other": 70,
     }  # fmt: skip
     assert found["web_goal_conversions"] == {("signup", "1d"): 50, ("signup", "7d"): 50, ("signup", "30d"): 50}
@@ -172,7 +172,7 @@ async def test_further_pages_of_events_are_read(ga4: Make, server: Endpoint) -> 
 
     server.answers[f"{PATH}runReport"] = events
     found = await asked(ga4(server.url, windows=["1d"], most=1))
-    assert found["web_event_count"] == {("event 0", "1d"): 1000, ("other", "1d"): sum(1000 - n for n in range(1, 230))}
+    assert found["web_custom_events"] == {("event 0", "1d"): 1000, ("other", "1d"): sum(1000 - n for n in range(1, 230))}
     assert [request.data["offset"] for request in server.asked(f"{PATH}runReport")] == ["0", "100", "200"]
     excluded = server.asked(f"{PATH}runReport")[0].data["dimensionFilter"]["notExpression"]["filter"]["inListFilter"]["values"]
     assert "page_view" in excluded

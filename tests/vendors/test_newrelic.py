@@ -226,7 +226,8 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], message
 
 def test_a_value_of_the_query_may_look_like_a_clause() -> None:
     nrql = "SELECT count(*) FROM X WHERE name = 'TIMESERIES'"
-    Newrelic.model_validate({**CASE.settings("http://x"), "queries": [COUNT | {"nrql": nrql}]})
+    [query] = Newrelic.model_validate({**CASE.settings("http://x"), "queries": [COUNT | {"nrql": nrql}]}).queries
+    assert query.nrql == nrql
 
 
 def test_the_address_is_that_of_the_region_unless_given() -> None:

@@ -114,7 +114,7 @@ def happened(company: Company) -> list[Incident]:
         ).fetchall()
     for identity, severity, occurred, closed in rows:
         began, ends = occurred.timestamp(), closed and closed.timestamp()
-        acknowledged: float | None = began + 60 * (1 + zlib.crc32(identity.encode()) % 30)
+        acknowledged: float | None = began + 60 * (1 + zlib.crc32(identity.encode()) % 10)
         if acknowledged is None or acknowledged > AT or (ends and ends < acknowledged):
             acknowledged = None
         urgency = "high" if severity in {"critical", "high"} else "low"

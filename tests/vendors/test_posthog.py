@@ -125,7 +125,7 @@ async def test_clickhouse_says_the_same_of_the_same_events(
     assert set(simulated) == set(found) | listed
     assert {name: pytest.approx(simulated[name]) for name in found} == found
     assert len(simulated["web_vital_score"]) == 7
-    assert ("other", "1d") in found["web_event_count"] or len(found["web_event_count"]) <= 14
+    assert ("other", "1d") in found["web_custom_events"] or len(found["web_custom_events"]) <= 14
 
 
 def pageviews(company: Company) -> list[tuple[datetime, str, str, bool]]:
@@ -169,7 +169,7 @@ async def test_a_poll_says_who_was_there(posthog: Make, vendors: Simulators, com
         for name in {each[1] for each in done if each[0] > NOW - timedelta(days=1)}
         for window, length in (("1h", timedelta(hours=1)), ("1d", timedelta(days=1)))
     }
-    assert found["web_event_count"] == counts
+    assert found["web_custom_events"] == counts
 
 
 async def test_it_agrees_with_the_packs(posthog: Make, vendors: Simulators, company: Company) -> None:
@@ -259,13 +259,13 @@ async def test_names_beyond_the_most_are_added_up(posthog: Make, server: Endpoin
     put(clickhouse, "many", sent)
     server.answers |= {QUERY: answering(clickhouse, "many"), FLAGS: NO_ITEMS}
     found = await asked(posthog(server.url, **QUIET | {"most": 3, "feature_flags": True}))
-    assert {labels[0]: value for labels, value in found["web_event_count"].items() if labels[1] == "1d"} == {
+    assert {labels[0]: value for labels, value in found["web_custom_events"].items() if labels[1] == "1d"} == {
         "a": 5,
         "b": 4,
         "it's \\": 3,
         "other": 4,
     }
-    assert {labels[0]: value for labels, value in found["web_event_count"].items() if labels[1] == "1h"} == {
+    assert {labels[0]: value for labels, value in found["web_custom_events"].items() if labels[1] == "1h"} == {
         "a": 1,
         "b": 1,
         "it's \\": 1,

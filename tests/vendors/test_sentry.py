@@ -93,8 +93,19 @@ async def poll(vendors: Simulators, **settings: object) -> Figures:
 
 
 @pytest.fixture(scope="module")
-def found(vendors: Simulators) -> Figures:
-    """What one poll says of the company as told."""
+def a_bad_hour(company: Company) -> Iterator[None]:
+    """Something went wrong lately too, which otherwise it may not have."""
+    at = NOW - timedelta(minutes=20)
+    rows = [(at, "/api/projects", "POST", status, 120) for status in (422, 429, 503, 500)]
+    with psycopg.connect(company.application_dsn, autocommit=True) as connection:
+        connection.cursor().executemany("insert into shop.requests values (%s, %s, %s, %s, %s)", rows)
+        yield
+        connection.execute("delete from shop.requests where answered_at = %s", [at])
+
+
+@pytest.fixture(scope="module")
+def found(a_bad_hour: None, vendors: Simulators) -> Figures:
+    """What one poll says of the company as told, and of that hour."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("exporter.collectors.sentry.time.time", NOW.timestamp)
         return asyncio.run(poll(vendors))

@@ -121,6 +121,14 @@ async def test_a_payment_outage_is_on_the_pages_that_it_concerns(company: Compan
     assert told(messages, "incidents") == {}
 
 
+async def test_an_outage_of_the_payment_provider_is_on_its_page_alone(company: Company, vendors: Simulators) -> None:
+    with incident(company, "payment-provider-down"):
+        own, stripe = [await figures(vendors, vendor) for vendor in ("statuspage", "stripe-status")]
+    assert told(stripe, "page_state") == {"critical": 1}
+    assert told(own, "page_state") == {"none": 1}
+    assert told(own, "incidents") == {}
+
+
 async def test_stripe_lists_no_incidents_so_there_is_no_figure_of_them(vendors: Simulators) -> None:
     found = await figures(vendors, "stripe-status")
     assert told(found, "page_state") == {"none": 1}

@@ -84,7 +84,7 @@ async def test_a_poll_says_what_the_companys_visits_were(
     assert found["web_browser_visitors"] == renamed(expected.by(day, "browser"), {"edge": "edge-chromium"})
     assert found["web_os_visitors"] == renamed(expected.by(day, "system"), SYSTEMS)
     assert found["web_device_visitors"] == renamed(expected.by(day, "device"), {"": "unknown"})
-    assert found["web_event_count"] == renamed(expected.done(NOW - timedelta(days=1))[0], {})
+    assert found["web_custom_events"] == renamed(expected.done(NOW - timedelta(days=1))[0], {})
     assert found.get("web_channel_visitors", {}) == ({} if version == 2 else renamed(expected.by(day, "medium"), CHANNELS))
 
 
@@ -195,7 +195,7 @@ async def test_further_pages_of_events_are_read_and_the_rest_is_other(umami: Mak
     server.answers[f"{SITE}/metrics"] = metrics
     found = await asked(umami(server.url, most=1))
     rest = sum(1000 - number for number in range(1, 150))
-    assert found["web_event_count"] == {("event 0", "1d"): 1000, ("other", "1d"): rest}
+    assert found["web_custom_events"] == {("event 0", "1d"): 1000, ("other", "1d"): rest}
     assert found["web_country_visitors"] == {("unknown", "1d"): 2}
     assert found["web_referrer_visitors"] == {("direct", "1d"): 2}
 

@@ -72,7 +72,7 @@ async def test_a_poll_says_what_the_companys_visits_were(vercel: Make, vendors: 
     assert found["web_browser_visitors"] == renamed(expected.by(day, "browser"), BROWSERS)
     assert found["web_os_visitors"] == renamed(expected.by(day, "system"), SYSTEMS)
     assert found["web_device_visitors"] == renamed(expected.by(day, "device"), {"": "unknown"})
-    assert found["web_event_count"] == renamed(expected.done(NOW - timedelta(days=1))[0], {})
+    assert found["web_custom_events"] == renamed(expected.done(NOW - timedelta(days=1))[0], {})
 
 
 async def test_what_vercel_adds_up_is_other_where_it_can_be_added_and_else_left_out(vercel: Make, server: Endpoint) -> None:
@@ -80,7 +80,7 @@ async def test_what_vercel_adds_up_is_other_where_it_can_be_added_and_else_left_
     assert found["web_page_views"] == {("7d",): 1200}
     assert found["web_visitors"] == {("7d",): 410}
     assert found["web_country_visitors"] == {("US", "1d"): 210, ("unknown", "1d"): 4}
-    assert found["web_event_count"] == {("signup", "1d"): 40, ("other", "1d"): 7}
+    assert found["web_custom_events"] == {("signup", "1d"): 40, ("other", "1d"): 7}
     assert found["web_page_visitors"] == {("/", "1d"): 150, ("/orders/{id}", "1d"): 9}
 
 

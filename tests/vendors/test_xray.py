@@ -79,16 +79,20 @@ async def test_a_full_poll_gives_the_figures_of_the_company(
     assert slow > 10
     requests = found["cloud_service_requests"]
     shop, database = ("shop", "AWS::ECS::Container"), ("shop@db", "Database::SQL")
+    function = ("reminders", "AWS::Lambda::Function")  # every minute
     outcomes = {"ok": ok, "error": error, "throttled": throttled, "fault": fault}
     total = sum(outcomes.values())
     assert requests == {(*shop, name, "6h"): count for name, count in outcomes.items()} | {
-        (*database, name, "6h"): total if name == "ok" else 0 for name in outcomes
+        (*node, name, "6h"): count if name == "ok" else 0
+        for node, count in ((database, total), (function, 360))
+        for name in outcomes
     }
     assert found["cloud_service_response_seconds"] == {
         (*shop, "6h"): pytest.approx(float(mean)), (*database, "6h"): pytest.approx(float(mean) / 2),
+        (*function, "6h"): pytest.approx(0.045),
     }  # fmt: skip
-    quantiles = found["cloud_service_response_quantile_seconds"]
-    assert (quantiles[*shop, "0.5", "6h"], quantiles[*shop, "0.99", "6h"]) == (
+    percentiles = found["cloud_service_response_percentile_seconds"]
+    assert (percentiles[*shop, "50", "6h"], percentiles[*shop, "99", "6h"]) == (
         pytest.approx(float(half), abs=0.0011), pytest.approx(float(most), abs=0.0011),
     )  # fmt: skip
     calls = found["cloud_service_calls"]
@@ -97,12 +101,12 @@ async def test_a_full_poll_gives_the_figures_of_the_company(
     assert calls["shop", *database, "ok", "6h"] == total
     assert found["cloud_service_call_seconds"]["shop", *database, "6h"] == pytest.approx(float(mean) / 2)
     assert found["cloud_traces"] == {("slow", "6h"): slow}
-    assert found["bellwether_api_requests_total"] == {("200",): 3 + max(1, -(-slow // 10))}  # a page for each service
+    assert found["bellwether_api_requests_total"] == {("200",): 4 + max(1, -(-slow // 10))}  # a page for each service
 
 
 def test_simulated_answers_are_as_documented_and_as_aws_describes_them(vendors: Simulators) -> None:
     url = vendors.url("xray")
-    pages = [answer(url, "/ServiceGraph", **({"NextToken": token} if token else {})) for token in ("", "1", "2")]
+    pages = [answer(url, "/ServiceGraph", **({"NextToken": token} if token else {})) for token in ("", "1", "2", "3")]
     recorded = json.loads(Response.recorded("xray/service_graph").body)
     optional = {f"Services[].{name}" for name in ("StartTime", "EndTime", "Root", "SummaryStatistics", "ResponseTimeHistogram")}
     optional |= {"NextToken", "Services[].Edges[].StartTime", "Services[].Edges[].EndTime"}
@@ -141,8 +145,8 @@ async def test_the_documented_example_is_read(server: Endpoint, xray: Make) -> N
     assert found["cloud_service_requests"][*table, "ok", "5m"] == 14
     assert found["cloud_service_calls"]["Scorekeep", *table, "ok", "5m"] == 14
     assert found["cloud_service_response_seconds"] == {(*table, "5m"): pytest.approx(0.13 / 14)}
-    quantiles = {labels[2]: value for labels, value in found["cloud_service_response_quantile_seconds"].items()}
-    assert quantiles == {"0.5": 0.005, "0.95": 0.038, "0.99": 0.038}
+    percentiles = {labels[2]: value for labels, value in found["cloud_service_response_percentile_seconds"].items()}
+    assert percentiles == {"50": 0.005, "95": 0.038, "99": 0.038}
 
 
 def test_quantiles_are_those_that_no_smaller_share_exceeds() -> None:
@@ -199,7 +203,7 @@ async def test_a_service_without_requests_has_no_response_time(server: Endpoint,
     server.answers["/ServiceGraph"] = Response.json(quiet)
     found = await asked(xray(server.url))
     assert set(found["cloud_service_requests"].values()) == {0}
-    assert not {"cloud_service_response_seconds", "cloud_service_response_quantile_seconds"} & set(found)
+    assert not {"cloud_service_response_seconds", "cloud_service_response_percentile_seconds"} & set(found)
 
 
 async def test_pages_without_end_and_throttling_end_the_run(server: Endpoint, xray: Make) -> None:

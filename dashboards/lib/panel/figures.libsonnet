@@ -21,18 +21,19 @@ function(lib, parts) {
   stat(title, of, good=error 'say which way is good: ' + title, description=null, limits=null, states=null, alerts=[]):
     local es = parts.expressions(of);
     figures.strip(title, [e { good: good, limits: limits, states: states } for e in es], alerts)
-    + { description: parts.describe(es, good, description, alerts), options+: { textMode: 'auto' } },
+    + { description: parts.describe(es, good, description, alerts, limits), options+: { textMode: 'auto' } },
 
-  // Several figures in one panel: a row of tiles on a desk, a block on a phone. Each says for itself which way is good.
+  // Several figures in one panel: a row of tiles on a desk, a block on a phone. Each says for itself which way is good. Five are the
+  // most that can be read on a phone; more are two strips beside each other.
   strip(title, of, alerts=[]):
     local es = parts.expressions(of);
-    parts.frame('stat', title, parts.describe_each(es, alerts), es, height=4) {
+    parts.frame('stat', title, parts.describe_each(es, alerts), es, height=5) {
       targets: parts.targets(es, instant=true),
       fieldConfig: {
         defaults: parts.defaults(parts.unit_of(es[0])) { noValue: 'No data' },
         overrides: std.mapWithIndex(
           function(i, e) parts.of_query(
-            i, parts.unit_of(e) + parts.decimals_of(e) + parts.look(e.good, std.get(e, 'limits'), std.get(e, 'states'))
+            i, parts.figure(e) + parts.look(e.good, std.get(e, 'limits'), std.get(e, 'states'))
           ),
           es
         ) + parts.currencies(es),
@@ -46,18 +47,19 @@ function(lib, parts) {
         reduceOptions: parts.reduced,
         showPercentChange: false,
         textMode: 'value_and_name',
-        wideLayout: true,
+        // The name above the figure, however wide the tile.
+        wideLayout: false,
       },
     },
 
   // One bar for each series, as it is now.
   bars(title, of, good=error 'say which way is good: ' + title, description=null, limits=null, alerts=[], max=null):
     local es = parts.expressions(of);
-    parts.frame('bargauge', title, parts.describe(es, good, description, alerts), es, height=8) {
+    parts.frame('bargauge', title, parts.describe(es, good, description, alerts, limits), es, height=8) {
       targets: parts.targets(es, instant=true),
       fieldConfig: {
         defaults: parts.defaults(
-          parts.unit_of(es[0]) + parts.decimals_of(es[0]) + (
+          parts.figure(es[0]) + (
             if limits == null then [{ id: 'color', value: { mode: 'fixed', fixedColor: colour.accent } }]
             else parts.look(good, limits, null)
           )
@@ -88,7 +90,7 @@ function(lib, parts) {
       ],
       fieldConfig: {
         defaults: parts.defaults(
-          parts.unit_of(es[0]) + parts.decimals_of(es[0]) + [{ id: 'color', value: { mode: 'fixed', fixedColor: colour.accent } }]
+          parts.figure(es[0]) + [{ id: 'color', value: { mode: 'fixed', fixedColor: colour.accent } }]
         ) { min: 0, noValue: 'No data' },
         overrides: [],
       },
@@ -110,10 +112,10 @@ function(lib, parts) {
   // What is left of something that has an end: an error budget, a quota.
   meter(title, of, good=error 'say which way is good: ' + title, limits=error 'a meter needs limits: ' + title, description=null, alerts=[], min=0, max=1):
     local es = parts.expressions(of);
-    parts.frame('gauge', title, parts.describe(es, good, description, alerts), es, height=6) {
+    parts.frame('gauge', title, parts.describe(es, good, description, alerts, limits), es, height=6) {
       targets: parts.targets(es, instant=true),
       fieldConfig: {
-        defaults: parts.defaults(parts.unit_of(es[0]) + parts.decimals_of(es[0]) + parts.look(good, limits, null)) {
+        defaults: parts.defaults(parts.figure(es[0]) + parts.look(good, limits, null)) {
           min: min,
           max: max,
           noValue: 'No data',

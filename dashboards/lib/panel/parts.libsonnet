@@ -12,7 +12,7 @@ function(lib) {
   expressions(of):: [
     e
     for e in [q.expression(each) for each in list(of)]
-    if std.setInter(std.set(e.reads), lib.absent) == []
+    if lib.all_fed(e.reads)
   ],
 
   ref_id(index):: std.char(std.codepoint('A') + index),
@@ -45,6 +45,8 @@ function(lib) {
   },
   reduced:: { calcs: ['lastNotNull'], fields: '', values: false },
 
+  // Texts are joined by `+`: Jsonnet is slow at `%`, and a page has hundreds of them.
+
   // What the reader is told: the meaning, which way is good, and which alerts watch it.
   local directions = {
     high: 'Higher is better.',
@@ -53,18 +55,23 @@ function(lib) {
   },
   prose(text):: std.strReplace(std.rstripChars(text, '\n'), '\n', ' '),
   local spoken(legend) = std.join(' ', [word for word in std.split(legend, ' ') if !std.startsWith(word, '{{')]),
-  local bullets(es, say) = std.join('\n', ['- **%s**: %s' % [spoken(e.legend), say(e)] for e in es]),
+  local bullets(es, say) = std.join('\n', ['- **' + spoken(e.legend) + '**: ' + say(e) for e in es]),
   local meaning(es) =
     local helps = std.set([e.help for e in es]);
     if std.length(helps) == 1 then helps[0] + ' ' else bullets(es, function(e) e.help) + '\n\n',
-  local watched(alerts) =
-    if alerts == [] then ''
-    else '\n\nAlerts: ' + std.join(', ', ['[%s](%s/%s)' % [name, lib.config.links.runbooks, name] for name in alerts]) + '.',
-  describe(es, good, description, alerts)::
-    (if description == null then meaning(es) else parts.prose(description) + ' ') + directions[good] + watched(alerts),
+  // The alerts that a panel names, and those that fire at a limit that it draws; but none that the configuration leaves out.
+  local watched(alerts, limits) =
+    local at(limit) = if limit == null || !std.objectHasAll(limit, 'alerts') then [] else limit.alerts;
+    local add(names, name) = if std.member(names, name) || std.get(lib.config.alerts, name, {}) == null then names else names + [name];
+    local names = std.foldl(add, alerts + std.flatMap(at, limits), []);
+    if names == [] then ''
+    else '\n\nAlerts: ' + std.join(', ', ['[' + name + '](' + lib.config.links.runbooks + '/' + name + ')' for name in names]) + '.',
+  describe(es, good, description, alerts, limits=null)::
+    (if description == null then meaning(es) else parts.prose(description) + ' ') + directions[good] + watched(alerts, [limits]),
   // For figures that each say which way is good.
   describe_each(es, alerts)::
-    bullets(es, function(e) '%s %s' % [parts.prose(e.help), directions[e.good]]) + watched(alerts),
+    bullets(es, function(e) parts.prose(e.help) + ' ' + directions[e.good])
+    + watched(alerts, [std.get(e, 'limits') for e in es]),
 
   // Thresholds: as lines in a graph, and as the colours of a figure that is fine, to be watched or bad.
   local levels(limits) = [
@@ -88,19 +95,35 @@ function(lib) {
   decimals_of(e)::
     local decimals = std.get(e, 'decimals', if e.unit == 'ratio' then 1);
     if decimals == null then [] else [{ id: 'decimals', value: decimals }],
+  // Of a figure, which has room for all its digits: a count is `1,390` and not 1.39 K.
+  figure(e)::
+    if e.unit == '' && (std.objectHasAll(e, 'whole') || std.get(e, 'decimals') == 0) then
+      [{ id: 'unit', value: 'locale' }, { id: 'decimals', value: 0 }]
+    else parts.unit_of(e) + parts.decimals_of(e),
   defaults(properties):: { [property.id]: property.value for property in properties },
   of_query(index, properties):: { matcher: { id: 'byFrameRefID', options: parts.ref_id(index) }, properties: properties },
 
-  // Money: each series has the symbol of the currency that its name ends with, and is stacked with its own currency alone.
-  currencies(es, stacked=false):: [
-    {
-      matcher: { id: 'byRegexp', options: '/\\b%s$/i' % code },
-      properties: [{ id: 'unit', value: units.currency(code) }]
-                  + (if stacked then [{ id: 'custom.stacking', value: { mode: 'normal', group: code } }] else []),
-    }
-    for code in units.currencies
-    if std.length([e for e in es if units.is_money(e.unit)]) > 0
-  ],
+  // A legend as a regular expression for the names that Grafana makes of it, `{{currency}}` left as it is.
+  local pattern(legend) =
+    local escape(text, sign) = std.strReplace(text, sign, '\\' + sign);
+    local written(part) =
+      local ends = std.findSubstr('}}', part);
+      if ends == [] then part
+      else (if part[:ends[0]] == 'currency' then '{{currency}}' else '.*') + part[ends[0] + 2:];
+    std.join('', [written(part) for part in std.split(std.foldl(escape, std.stringChars('\\.+*?()[]|^$/'), legend), '{{')]),
+  // Money: each series has the symbol of the currency in its name, and is stacked with its own currency alone. What is no money
+  // has none, though it may be told by currency too.
+  currencies(es, stacked=false)::
+    local is_told(e) = units.is_money(e.unit) && std.length(std.findSubstr('{{currency}}', e.legend)) > 0;
+    local patterns = std.join('|', [pattern(legend) for legend in std.set([e.legend for e in es if is_told(e)])]);
+    if patterns == '' then [] else [
+      {
+        matcher: { id: 'byRegexp', options: '/^(' + std.strReplace(patterns, '{{currency}}', code) + ')$/i' },
+        properties: [{ id: 'unit', value: units.currency(code) }]
+                    + (if stacked then [{ id: 'custom.stacking', value: { mode: 'normal', group: code } }] else []),
+      }
+      for code in units.currencies
+    ],
 
   // How a figure is coloured and named: by its limits, by the words for its values, or not at all.
   look(good, limits, states)::
@@ -114,11 +137,28 @@ function(lib) {
   // Colours of the series whose name has a word: `{ failed: 'bad' }`.
   coloured(colours):: [
     {
-      matcher: { id: 'byRegexp', options: '/\\b%s\\b/' % word },
+      matcher: { id: 'byRegexp', options: '/\\b' + word + '\\b/' },
       properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: colour[colours[word]] } }],
     }
     for word in std.objectFields(colours)
   ],
 
-  capital(word):: std.asciiUpper(word[0]) + std.strReplace(word[1:], '_', ' '),
+  // A label as the heading of a column.
+  capital(word)::
+    local plain = {
+      alertname: 'Alert',
+      datname: 'Database',
+      http_response_status_code: 'Status',
+      http_route: 'Route',
+      indexrelname: 'Index',
+      os: 'System',
+      queryid: 'Statement',
+      relname: 'Table',
+      schemaname: 'Schema',
+      slo: 'SLO',
+      utm_campaign: 'Campaign',
+      utm_medium: 'Medium',
+      utm_source: 'Source',
+    };
+    std.get(plain, word, std.asciiUpper(word[0]) + std.strReplace(word[1:], '_', ' ')),
 }

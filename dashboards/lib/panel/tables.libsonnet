@@ -4,6 +4,12 @@ function(lib, parts) {
   local colour = import '../colour.libsonnet',
   local q = lib.promql,
 
+  // Money beside a column that says its currency, to the unit: `12,345`.
+  local written(e) =
+    if std.startsWith(e.unit, 'currency') && std.setMember('currency', e.labels) then
+      [{ id: 'unit', value: 'locale' }, { id: 'decimals', value: std.get(e, 'decimals', 0) }]
+    else parts.figure(e),
+
   local linked(label, link) =
     if link == null then []
     else [{ matcher: { id: 'byName', options: parts.capital(label) }, properties: [{ id: 'links', value: [link] }] }],
@@ -20,7 +26,7 @@ function(lib, parts) {
         {
           id: 'organize',
           options: {
-            excludeByName: { Time: true } + { ['Time %d' % (i + 1)]: true for i in std.range(0, std.length(es) - 1) },
+            excludeByName: { Time: true } + { ['Time ' + (i + 1)]: true for i in std.range(0, std.length(es) - 1) },
             indexByName: {},
             renameByName: { [by]: parts.capital(by) }
                           + { Value: es[0].legend }
@@ -29,11 +35,11 @@ function(lib, parts) {
         },
       ],
       fieldConfig: {
-        defaults: { custom: { align: 'auto', filterable: true }, noValue: '–' },
+        defaults: { custom: { align: 'auto', filterable: true, minWidth: 80 }, noValue: '–' },
         overrides: [
           {
             matcher: { id: 'byName', options: e.legend },
-            properties: parts.unit_of(e) + parts.decimals_of(e) + parts.look(e.good, std.get(e, 'limits'), std.get(e, 'states'))
+            properties: written(e) + parts.look(e.good, std.get(e, 'limits'), std.get(e, 'states'))
                         + [{ id: 'custom.cellOptions', value: { type: 'color-text' } }],
           }
           for e in es
@@ -49,7 +55,7 @@ function(lib, parts) {
     local e = es[0];
     local unknown = [label for label in by if !std.member(e.labels, label)];
     if es != [] && unknown != [] then error 'ranking %s: there is no label %s in %s' % [title, unknown[0], e.expr]
-    else parts.frame('table', title, parts.describe(es, good, description, alerts), es, height=8) {
+    else parts.frame('table', title, parts.describe(es, good, description, alerts, limits), es, height=8) {
       targets: parts.targets(es, instant=true, format='table'),
       transformations: [{
         id: 'organize',
@@ -60,11 +66,11 @@ function(lib, parts) {
         },
       }],
       fieldConfig: {
-        defaults: { custom: { align: 'auto', filterable: true }, noValue: '–' },
+        defaults: { custom: { align: 'auto', filterable: true, minWidth: 80 }, noValue: '–' },
         overrides: [
           {
             matcher: { id: 'byName', options: value },
-            properties: parts.unit_of(e) + parts.decimals_of(e) + parts.look(good, limits, states) + [
+            properties: written(e) + parts.look(good, limits, states) + [
               { id: 'min', value: 0 },
               {
                 id: 'custom.cellOptions',
@@ -81,9 +87,12 @@ function(lib, parts) {
   cohorts(title, of, row, column, good='high', description=null, limits=null, alerts=[]):
     local es = parts.expressions(of);
     local corner = row + '\\' + column;
-    parts.frame('table', title, parts.describe(es, good, description, alerts), es, height=12) {
+    parts.frame('table', title, parts.describe(es, good, description, alerts, limits), es, height=12) {
       targets: parts.targets(es, instant=true, format='table'),
       transformations: [
+        // Columns come in the order of the rows that they are made of; as text, 10 comes before 2.
+        { id: 'convertFieldType', options: { conversions: [{ targetField: column, destinationType: 'number' }], fields: {} } },
+        { id: 'sortBy', options: { fields: {}, sort: [{ field: column, desc: false }] } },
         {
           id: 'groupingToMatrix',
           options: { columnField: column, rowField: row, valueField: 'Value', emptyValue: 'null' },
@@ -126,13 +135,14 @@ function(lib, parts) {
         },
       }],
       fieldConfig: {
-        defaults: { custom: { align: 'auto', filterable: false }, noValue: '–' },
+        defaults: { custom: { align: 'auto', filterable: false, minWidth: 80 }, noValue: '–' },
         overrides: [
-          { matcher: { id: 'byName', options: 'Firing' }, properties: [{ id: 'unit', value: 'short' }] },
+          { matcher: { id: 'byName', options: 'Firing' }, properties: [{ id: 'unit', value: 'short' }, { id: 'custom.width', value: 70 }] },
           {
             matcher: { id: 'byName', options: 'Priority' },
             properties: [
               { id: 'mappings', value: [{ type: 'value', options: tables.priorities }] },
+              { id: 'custom.width', value: 90 },
               { id: 'custom.cellOptions', value: { type: 'color-text' } },
             ],
           },
@@ -141,7 +151,7 @@ function(lib, parts) {
             properties: [{
               id: 'links',
               value: [{ title: 'Runbook', url: lib.config.links.runbooks + '/${__value.raw}', targetBlank: true }],
-            }],
+            }, { id: 'custom.minWidth', value: 180 }],
           },
         ],
       },

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from exporter.clients.postgres import Postgres
+from exporter.clients.totals import Pace
 from exporter.collector import Collector, Duration, Every, Sample, Samples, Secret
-from exporter.collectors.experiments.results import Outcome, Result, read
+from exporter.collectors.experiments.results import Kept, Outcome, Result, read
 from exporter.errors import Malformed
 from exporter.metric import Metric
 
@@ -36,7 +37,7 @@ _OF_BOTH = "rate is that of conversion, mean the mean value of a unit."
 RUNNING = Metric("experiment_running", "Whether the experiment runs: 1 or, once it was ended, 0.", labels=_EXPERIMENT)
 UNITS = Metric(
     "experiment_exposed_units",
-    "Users who have met this variant, and no other, since the experiment began and before it ended.",
+    "Users who have met the variant, and no other, since the experiment began and before it ended.",
     labels=_VARIANT,
 )
 CROSSOVERS = Metric(
@@ -52,11 +53,13 @@ SAMPLE_RATIO = Metric(
 )
 CONVERTED = Metric(
     "experiment_converted_units",
-    "Users of the variant with at least one such outcome after they first met it, and before the experiment ended.",
+    "Users of the variant with at least one outcome of the kind after they first met it, and before the experiment ended.",
     labels=_METRIC,
 )
 CONVERSION = Metric(
-    "experiment_conversion_ratio", "Those over all users who have met the variant. No value before the first.", labels=_METRIC
+    "experiment_conversion_ratio",
+    "Users of the variant with the outcome over all users who have met the variant. No value before the first.",
+    labels=_METRIC,
 )
 MEAN = Metric(
     "experiment_mean_value",
@@ -71,7 +74,11 @@ COMPARED = {
         "Lower end of the 95 % interval of the difference, for one look at a size decided on beforehand (Newcombe; Welch).",
         labels=_MEASURE,
     ),
-    "upper": Metric("experiment_difference_upper", "Upper end of that interval.", labels=_MEASURE),
+    "upper": Metric(
+        "experiment_difference_upper",
+        "Upper end of the 95 % interval of the difference, for one look at a size decided on beforehand.",
+        labels=_MEASURE,
+    ),
     "p_value": Metric(
         "experiment_p_value",
         "How likely a difference at least as large is without an effect, for one look at a size decided on beforehand: "
@@ -89,7 +96,11 @@ COMPARED = {
         "Lower end of the 95 % interval of the lift, for one look at a size decided on beforehand (on the ratio's logarithm).",
         labels=_MEASURE,
     ),
-    "lift_upper": Metric("experiment_lift_upper_ratio", "Upper end of that interval.", labels=_MEASURE),
+    "lift_upper": Metric(
+        "experiment_lift_upper_ratio",
+        "Upper end of the 95 % interval of the lift, for one look at a size decided on beforehand.",
+        labels=_MEASURE,
+    ),
     "sequential_p_value": Metric(
         "experiment_sequential_p_value",
         "Always-valid p-value (mixture SPRT): without an effect, the chance that it is ever 0.05 or less is at most 5 %, "
@@ -101,7 +112,11 @@ COMPARED = {
         "Lower end of the always-valid 95 % interval of the difference: one that holds at all times at once.",
         labels=_MEASURE,
     ),
-    "sequential_upper": Metric("experiment_sequential_difference_upper", "Upper end of that interval.", labels=_MEASURE),
+    "sequential_upper": Metric(
+        "experiment_sequential_difference_upper",
+        "Upper end of the always-valid 95 % interval of the difference.",
+        labels=_MEASURE,
+    ),
 }
 BREACHED = Metric(
     "experiment_guardrail_breached",
@@ -131,11 +146,16 @@ class Experiments(Collector, kind="experiments"):
     statement_timeout: Duration = 30.0
     """How long one query may take."""
     every: Every = 300.0
-    """How often it runs. All units are counted each time."""
+    """How often it runs. The first run counts all units, later ones those for whom something changed."""
     timeout: Duration = 60.0
     """How long one run may take."""
+    late_by: Duration = 300.0
+    """How much later than its own date an exposure or outcome may appear and still be counted at once."""
+    recount_every: Duration = 86_400.0
+    """After how long all units are counted anew, so that what came later, or was changed or deleted, tells too."""
 
     _postgres: Postgres = PrivateAttr()
+    _kept: Kept = PrivateAttr(default_factory=dict)
     _as_of: datetime | None = PrivateAttr(default=None)
     """The instant to answer for, instead of the server's clock."""
 
@@ -163,6 +183,8 @@ class Experiments(Collector, kind="experiments"):
                     "shown": timedelta(seconds=self.shown),
                     "metrics": None if self.metrics is None else list(self.metrics),
                 },
+                self._kept,
+                Pace(timedelta(seconds=self.late_by), timedelta(seconds=self.recount_every)),
             )
         for experiment, result in results.items():
             for sample in self._told(experiment, result):

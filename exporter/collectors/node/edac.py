@@ -17,7 +17,10 @@ UNCORRECTABLE = Metric(
     "node_edac_uncorrectable_errors_total", "Memory errors that could not be put right.", "counter", ("controller",)
 )
 ROW_CORRECTABLE = Metric(
-    "node_edac_csrow_correctable_errors_total", "The same by row of memory, where known.", "counter", ("controller", "csrow")
+    "node_edac_csrow_correctable_errors_total",
+    "Memory errors that were put right, by row of memory, where known.",
+    "counter",
+    ("controller", "csrow"),
 )
 ROW_UNCORRECTABLE = Metric(
     "node_edac_csrow_uncorrectable_errors_total",

@@ -10,19 +10,20 @@ from exporter.demo.chapters import Day, Row
 from exporter.demo.story import User, new_id, poisson
 
 FEATURES = {  # name: core, day of release, share of users who take it up
-    "dashboards": (True, None, 0.92),
-    "reports": (True, None, 0.8),
-    "exports": (True, None, 0.66),
-    "sharing": (True, 60, 0.72),
-    "integrations": (False, None, 0.3),
-    "automations": (False, 150, 0.22),
-    "forecasts": (False, 280, 0.12),
+    "dashboards": (True, None, 0.97),
+    "reports": (True, None, 0.94),
+    "exports": (True, None, 0.9),
+    "sharing": (True, 60, 0.92),
+    "integrations": (False, None, 0.74),
+    "automations": (False, 150, 0.7),
+    "forecasts": (False, 280, 0.66),
 }
 SIGN_UP = ("landing_viewed", "pricing_viewed", "cta_clicked", "signup_started", "signup_completed")
 _GOES_ON = (0.42, 0.5, 0.55)  # share of visitors who take each next step but the last, which the story decides
-_HABITS = ((0.05, 0.5), (0.35, 0.15), (0.6, 0.04))  # up to which share of users, and how likely each comes on a working day
+_HABITS = ((0.05, 0.5), (0.4, 0.2), (0.92, 0.13))  # up to which share of users, and how likely each comes on a working day
 _WEEKEND = 0.25  # of that on Saturdays and Sundays
 _FIRST_DAYS = 0.4  # how likely a new user comes on the first day; by the e-th part less likely every three days
+_USED = 0.7  # how likely somebody uses in a session of some length what he has taken up
 _ROUTES = {  # source, medium, campaign: visits of a hundred
     (None, None, None): 30,
     ("google", "organic", None): 27,
@@ -122,7 +123,7 @@ def _at_work(day: Day, user: User) -> Iterator[tuple[str, Row]]:
     yield "sessions", (new_id(random, "ses"), _browser(user), user.user_id, at, ends, pages, device, *route)
     number = (day.start - day.story.begins_at).days
     for name, (_, released, share) in FEATURES.items():
-        if pages > 1 and (released or 0) <= number and trait(user, name) < share and random.random() < 0.45:
+        if pages > 1 and (released or 0) <= number and trait(user, name) < share and random.random() < _USED:
             yield "feature_uses", (user.user_id, name, at + timedelta(seconds=length * random.random()))
             if name == "sharing" and random.random() < 0.3:
                 yield "events", (new_id(random, "evt"), _browser(user), user.user_id, ends, "invitation_sent")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from exporter.demo.chapters import Day, Row
 from exporter.demo.story import new_id
 
-_DISPUTED, _REFUNDED = 0.008, 0.028  # share of payments that succeeded
+_DISPUTED, _REFUNDED = 0.003, 0.028  # share of payments that succeeded
 _IN_PART = 0.3  # share of refunds that give back a part
 _REFUND_REASONS = {"requested": 70, "duplicate": 14, "fraud": 6, None: 10}
 _DISPUTE_REASONS = {"fraudulent": 50, "product_not_received": 15, "unrecognized": 20, "duplicate": 10, None: 5}

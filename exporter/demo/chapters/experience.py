@@ -14,10 +14,10 @@ from exporter.demo.story import poisson
 _VIEWS, _CALLS = 0.011, 0.06  # sampled, a user and day
 _WEEKEND = 0.45
 _PAGES = {"/": 30, "/pricing": 15, "/dashboard": 40, "/reports/{id}": 15}
-_SLOWNESS = {"/": 1.0, "/pricing": 0.9, "/dashboard": 1.25, "/reports/{id}": 1.6}
+_SLOWNESS = {"/": 1.0, "/pricing": 0.9, "/dashboard": 1.1, "/reports/{id}": 1.2}
 _DEVICES = {"desktop": 60, "mobile": 32, "tablet": 6, None: 2}
-_DRAG = {"desktop": 1.0, "mobile": 1.6, "tablet": 1.3, None: 1.2}
-_MEDIANS = {"ttfb": 0.28, "fcp": 0.8, "lcp": 1.2, "inp": 0.09, "tti": 1.8, "load": 1.6}  # seconds, on a desktop
+_DRAG = {"desktop": 1.0, "mobile": 1.35, "tablet": 1.2, None: 1.2}
+_MEDIANS = {"ttfb": 0.28, "fcp": 0.65, "lcp": 0.95, "inp": 0.09, "tti": 1.25, "load": 1.0}  # seconds, on a desktop
 _SPREAD = 0.45
 _REDESIGN, _FASTER = 210, 0.8  # days since the story's begin, and what is left of the time
 _STEADY = 0.45  # share of views in which nothing moves at all
@@ -55,7 +55,7 @@ def _view(random: Random, at: datetime, pace: float) -> Iterator[tuple[str, Row]
         if name != "inp" or random.random() < 0.6:  # nobody touched the page
             value = _rounded(median * slowness * random.lognormvariate(0, 0.15), 4)
             yield "page_timings", (at, page, device, name, value)
-    shift = 0.0 if random.random() < _STEADY else random.expovariate(1 / (0.12 * pace))
+    shift = 0.0 if random.random() < _STEADY else random.expovariate(1 / (0.06 * pace))
     yield "page_timings", (at, page, device, "cls", _rounded(shift, 4))
 
 

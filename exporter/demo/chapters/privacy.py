@@ -20,8 +20,7 @@ _DATASETS = {  # how long rows are kept, and how many come a day
 _NOT_DONE, _BEHIND = 0.02, timedelta(days=1)
 _REQUESTS = 0.6  # a day
 _KINDS = {"access": 30, "erasure": 45, "portability": 10, "opt_out": 15}
-_ANSWER_DAYS = {"access": 8.0, "erasure": 5.0, "portability": 10.0, "opt_out": 1.5}
-_NEVER = 0.004
+_ANSWER_DAYS = {"access": 16.0, "erasure": 10.0, "portability": 18.0, "opt_out": 3.0}  # at most
 _OPT_OUT_WITHIN = timedelta(days=15)  # of the others, 30 days without saying so
 
 
@@ -40,6 +39,6 @@ def day(day: Day) -> Iterator[tuple[str, Row]]:
 def _request(random: Random, day: Day) -> Row:
     [kind] = random.choices(list(_KINDS), list(_KINDS.values()))
     received = day.at(random.triangular(6, 23, 14))
-    answered = received + timedelta(days=random.expovariate(1 / _ANSWER_DAYS[kind]))
+    answered = received + timedelta(days=random.uniform(0.1, _ANSWER_DAYS[kind]))
     due = received + _OPT_OUT_WITHIN if kind == "opt_out" else None
-    return new_id(random, "request"), kind, received, due, None if random.random() < _NEVER else answered
+    return new_id(random, "request"), kind, received, due, answered

@@ -10,9 +10,10 @@ _PER_USER = 0.012  # tickets a user and working day
 _WEEKEND = 0.35  # of that on Saturdays and Sundays
 _CHANNELS = {"email": 55, "chat": 35, "phone": 10}
 _PRIORITIES = {"urgent": 4, "high": 16, "normal": 60, "low": 20}
-_ANSWER_HOURS = {"urgent": 0.3, "high": 0.8, "normal": 2.5, "low": 8.0}  # mean time to a first answer
+_ANSWER_HOURS = {"high": 0.4, "normal": 0.7, "low": 2.5}  # mean time to a first answer
+_URGENT_MINUTES = 10  # within which whoever is on call answers what is urgent, also at weekends
 _SOLVE_HOURS = {"urgent": 5.0, "high": 14.0, "normal": 30.0, "low": 80.0}  # and from there to the solution
-_NEVER_ANSWERED = 0.02
+_NEVER_ANSWERED = 0.02  # of what is not urgent
 
 
 def day(day: Day) -> Iterator[tuple[str, Row]]:
@@ -24,7 +25,10 @@ def day(day: Day) -> Iterator[tuple[str, Row]]:
         [priority] = random.choices(list(_PRIORITIES), list(_PRIORITIES.values()))
         opened = day.at(random.triangular(6, 22, 11))
         answered = solved = None
-        if random.random() >= _NEVER_ANSWERED:
+        if priority == "urgent":
+            answered = opened + timedelta(minutes=random.uniform(1, _URGENT_MINUTES))
+        elif random.random() >= _NEVER_ANSWERED:
             answered = opened + timedelta(hours=random.expovariate(1 / _ANSWER_HOURS[priority]) / weekend)
+        if answered is not None:
             solved = answered + timedelta(hours=random.expovariate(1 / _SOLVE_HOURS[priority]))
         yield "tickets", (new_id(random, "tick"), user.account_id, channel, priority, opened, answered, solved)

@@ -127,7 +127,7 @@ def _incident(row: dict[str, Any], number: int, now: datetime) -> dict[str, Any]
     """An incident, and under names with a line before them what its log needs."""
     began, acknowledged, resolved = row["began_at"], row["acknowledged_at"], row["resolved_at"]
     if row["service"] == "Security":
-        acknowledged = began + timedelta(minutes=1 + zlib.crc32(row["id"].encode()) % 30)
+        acknowledged = began + timedelta(minutes=1 + zlib.crc32(row["id"].encode()) % 10)
         if resolved is not None and resolved < acknowledged:
             acknowledged = None
     resolved = resolved if resolved is not None and resolved <= now else None

@@ -1,7 +1,8 @@
-"""X-Ray, as the company would see it: requests to its API, each of which asks the database once.
+"""X-Ray, as the company would see it: requests to its API, each of which asks the database once, and a scheduled function.
 
 The requests are the rows of `bellwether.api_calls`. The company does not trace what its database does, so that is taken to
-have spent half of each request's time. Signatures are looked at for their key alone.
+have spent half of each request's time. At night nobody asks anything for hours; the function runs every minute all the same.
+Signatures are looked at for their key alone.
 Source: https://docs.aws.amazon.com/xray/latest/api/API_GetServiceGraph.html
 """
 
@@ -23,6 +24,7 @@ select status, seconds::float as seconds from bellwether.api_calls where occurre
 
 _FILTER = re.compile(r"responsetime > ([0-9.]+)")
 _PAGE = 10  # traces
+_SCHEDULED, _RUN = 60, {"status": 200, "seconds": 0.045}  # how often, in seconds, the function runs, and each of its runs
 
 
 class Xray(Vendor, name="xray"):
@@ -50,7 +52,8 @@ class Xray(Vendor, name="xray"):
         body, refused = await self._admitted(request)
         if refused is not None:
             return refused
-        services = _services(await self._calls(body))
+        runs = int(body["EndTime"]) // _SCHEDULED - int(body["StartTime"]) // _SCHEDULED
+        services = [*_services(await self._calls(body)), _function(runs)]
         page = int(body.get("NextToken", 0))
         answer = {"StartTime": body["StartTime"], "EndTime": body["EndTime"], "Services": [services[page]]}
         following = {"NextToken": str(page + 1)} if page + 1 < len(services) else {}
@@ -102,6 +105,12 @@ def _services(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {**shop, "Edges": [{"ReferenceId": 2, **_statistics(asked), "Aliases": []}], **_statistics(calls)},
         {**database, "Edges": [], **_statistics(asked)},
     ]
+
+
+def _function(runs: int) -> dict[str, Any]:
+    """What sends the company's reminders."""
+    function = {"ReferenceId": 3, "Name": "reminders", "Names": ["reminders"], "Root": True, "Type": "AWS::Lambda::Function"}
+    return {**function, "State": "active", "Edges": [], **_statistics([_RUN] * runs)}
 
 
 def _statistics(calls: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 -- The tables of Stripe's sync engine that the mapping reads, with the columns and types that it gives them.
 create schema stripe;
 create type stripe.subscription_status as enum
-  ('trialing', 'active', 'canceled', 'incomplete', 'incomplete_expired', 'past_due', 'unpaid');
+  ('trialing', 'active', 'canceled', 'incomplete', 'incomplete_expired', 'past_due', 'unpaid', 'paused');
 create type stripe.pricing_type as enum ('one_time', 'recurring');
 create table stripe.customers (id text primary key, address jsonb, email text, metadata jsonb, created integer);
 create table stripe.prices (id text primary key, currency text, nickname text, recurring jsonb, type stripe.pricing_type,
                             unit_amount integer, unit_amount_decimal text, lookup_key text);
 create table stripe.subscriptions (id text primary key, status stripe.subscription_status, customer text, start_date integer,
-                                   ended_at integer, cancel_at integer, trial_end jsonb);
+                                   ended_at integer, cancel_at integer, trial_end jsonb, discount jsonb);
+create table stripe.invoices (id text primary key, subscription text, status text, created integer);
 create table stripe.subscription_items (id text primary key, subscription text, price text, quantity integer, deleted boolean);
 create table stripe.charges (id text primary key, amount bigint, currency text, customer text, created integer, status text,
                              failure_code text);
@@ -24,7 +25,7 @@ insert into stripe.prices values
   ('price_y', 'jpy', 'Yearly', '{"interval": "year", "interval_count": 1}', 'recurring', 12000, '12000', null),
   ('price_w', 'eur', 'weekly', '{"interval": "week", "interval_count": 2}', 'recurring', 600, null, null),
   ('price_once', 'eur', 'set-up', null, 'one_time', 9900, '9900', null);
-insert into stripe.subscriptions values
+insert into stripe.subscriptions (id, status, customer, start_date, ended_at, cancel_at, trial_end) values
   ('sub_1', 'active', 'cus_1', 1767225600, null, null, 'null'),
   ('sub_2', 'active', 'cus_2', 1767225600, null, null, '1768000000'),
   ('sub_3', 'canceled', 'cus_1', 1767225600, 1769904000, null, 'null'),

@@ -10,7 +10,7 @@ BLOCKED = family(
     "pg_blocked_",
     "datname",
     sessions="Sessions that wait for a lock that others hold or wait for themselves.",
-    longest_wait_seconds="How long the longest of them has waited; in version 13, how long its statement has run. 0 for none.",
+    longest_wait_seconds="Longest wait of a session for a lock; in version 13, how long its statement has run. 0 for none.",
 )
 BLOCKING = family(
     "pg_blocking_",

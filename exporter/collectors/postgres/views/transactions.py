@@ -21,7 +21,7 @@ OPEN = family(
     "",
     "gauge",
     "seconds",
-    oldest_timestamp_seconds="Age of the oldest of these transactions: seconds, whatever the name says; 0 for none.",
+    oldest_timestamp_seconds="Age of the oldest open transaction: seconds, whatever the name says; 0 for none.",
 )
 PREPARED = family(
     "pg_prepared_xacts_",

@@ -1,6 +1,6 @@
 """Status pages, in four formats: the company's own one, and those of services that it depends on.
 
-The company's page tells of all incidents, the others of those that are theirs.
+The company's page tells of all incidents of the company, the others of those that are theirs.
 """
 
 from collections.abc import Callable, Mapping, Sequence

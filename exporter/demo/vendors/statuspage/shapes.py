@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from exporter.demo.vendors.statuspage.story import IMPACT, RELEASE_LASTS, SEVERITY, Incident, State
+from exporter.demo.vendors.statuspage.story import IMPACT, RELEASE_LASTS, SEVERITY, VENDORS_OWN, Incident, State
 
 _DESCRIPTIONS = {
     "none": "All Systems Operational",
@@ -36,11 +36,12 @@ def statuspage(state: State) -> dict[str, Any]:
 
 
 def stripe(state: State) -> dict[str, Any]:
-    """What Stripe's page says: charging is what fails, so the API is down, and the whole degraded."""
+    """What Stripe says: charging fails, the API is down and the whole degraded; an outage of its own is all of it."""
     down = bool(state.incidents)
+    outage = any(incident.name == VENDORS_OWN for incident in state.incidents)
     parts = ("api", "dashboard", "stripejs", "checkoutjs", "webhooks", "emails")
     return {
-        "largestatus": "degraded" if down else "up",
+        "largestatus": "down" if outage else "degraded" if down else "up",
         "message": "Elevated errors when charging cards" if down else "All systems operational",
         "time": f"{state.now:%B} {state.now.day}, {state.now.hour}:{state.now:%M} +0:00",
         "statuses": {part: "down" if down and part == "api" else "up" for part in parts},

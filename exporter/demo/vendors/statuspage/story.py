@@ -22,6 +22,8 @@ _HIT = {  # by an incident's first word
     "traffic": ("Website", "degraded_performance"),
 }
 _ANYTHING_ELSE = ("API", "degraded_performance")
+VENDORS_OWN = "payment-provider-down"
+"""The incident of a vendor's that the company has not felt, so that its own page is silent on it."""
 _RELEASE_DAY, _RELEASE_AT = 1, timedelta(hours=13, minutes=30)
 
 
@@ -74,14 +76,14 @@ class State:
 
 
 async def state_of(books: Books, about: Collection[str] = ()) -> State:
-    """What there is to tell now, of incidents whose first word is one of these; of all, unless given."""
+    """What there is to tell now, of incidents whose first word is one of these; of all of the company's, unless given."""
     now = books.now()
     rows = await books.rows(
         "select name, effect, started_at, ended_at from shop.incidents join shop.known_incidents using (name)"
         " where started_at <= %s order by started_at, name",
         [now],
     )
-    rows = [row for row in rows if not about or row["name"].partition("-")[0] in about]
+    rows = [row for row in rows if (row["name"].partition("-")[0] in about if about else row["name"] != VENDORS_OWN)]
     incidents = [
         Incident(row["name"], row["effect"], row["started_at"])
         for row in rows

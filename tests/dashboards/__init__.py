@@ -1,0 +1,1 @@
+"""The dashboards, as rendered: what Grafana would refuse, show empty, or show wrong."""
