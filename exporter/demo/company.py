@@ -59,9 +59,13 @@ class Company:
             await self._create_database()
             self._cleanup.push_async_callback(self._drop_database)
             async with await psycopg.AsyncConnection.connect(self.application_dsn) as connection:
-                await connection.execute(_SCHEMA.read_bytes())
-                await _load(connection, self.story)
-                await _load_chapters(connection, self.story, self._seed, self._told)
+                try:
+                    await connection.execute(_SCHEMA.read_bytes())
+                    await _load(connection, self.story)
+                    await _load_chapters(connection, self.story, self._seed, self._told)
+                except asyncio.CancelledError:
+                    await connection.close()  # which a rollback in the midst of a row cannot follow
+                    raise
             async with await psycopg.AsyncConnection.connect(self.admin_dsn) as connection:
                 await _grant(connection)
             self.life = Life(self.application_dsn, self._seed, self._clock)

@@ -1,5 +1,6 @@
 """Prometheus, its promtool and Alertmanager, where they are on the machine, as children that end with the demo."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -8,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from exporter.errors import DemoError
 
 _NAMES = {
     "prometheus": ("prometheus",),
@@ -111,3 +114,24 @@ class Children:
         """The last line that a program wrote."""
         lines = (self._folder / f"{name}.log").read_text(errors="replace").splitlines()
         return lines[-1] if lines else ""
+
+
+async def run_to_end(folder: Path, *command: str) -> None:
+    """Run a program to its end, behind all others. Raises `DemoError`.
+
+    What it keeps aside for a while goes into the folder too: promtool that is ended halfway does not clear up after itself.
+    """
+    process = await asyncio.create_subprocess_exec(
+        "nice", "-n", "10", *command,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True, env={**os.environ, "TMPDIR": str(folder)},
+    )  # fmt: skip
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        last = said.decode(errors="replace").strip().splitlines()[-1:]
+        raise DemoError(f"{' '.join(command[:4])} failed in {folder}: {' '.join(last) or process.returncode}")

@@ -18,7 +18,7 @@ import httpx
 import yaml
 
 from exporter.demo import weeks
-from exporter.demo.programs import Children, Programs
+from exporter.demo.programs import Children, Programs, run_to_end
 from exporter.errors import DemoError
 from exporter.sources import sources_folder
 
@@ -135,7 +135,7 @@ class Stack:
 
     async def _make_blocks(self, folder: Path, part: Path) -> None:
         promtool = [str(self._programs.promtool), "tsdb", "create-blocks-from", LARGE_BLOCKS, "openmetrics"]
-        await _done(folder, *promtool, str(part), str(folder / "blocks"))
+        await run_to_end(folder, *promtool, str(part), str(folder / "blocks"))
 
 
 def spans(now: datetime, days: int = _DAYS) -> dict[str, list[str]]:
@@ -167,25 +167,7 @@ def _hand_over(folder: Path) -> None:
 
 
 async def _bellwether(folder: Path, *arguments: str) -> None:
-    await _done(folder, sys.executable, "-m", "exporter", *arguments)
-
-
-async def _done(folder: Path, *command: str) -> None:
-    """Run a program to its end, behind all others. Raises `DemoError`."""
-    process = await asyncio.create_subprocess_exec(
-        "nice", "-n", "10", *command,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        _, said = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        last = said.decode(errors="replace").strip().splitlines()[-1:]
-        raise DemoError(f"{' '.join(command[:4])} failed in {folder}: {' '.join(last) or process.returncode}")
+    await run_to_end(folder, sys.executable, "-m", "exporter", *arguments)
 
 
 async def _answers(name: str, address: str, children: Children) -> None:

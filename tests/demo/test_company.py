@@ -45,6 +45,23 @@ async def rows(dsn: str, query: LiteralString, *parameters: object) -> list[Any]
         return await (await connection.execute(query, parameters)).fetchall()
 
 
+@pytest.mark.slow
+async def test_a_company_cancelled_while_it_is_loaded_leaves_nothing_and_says_nothing(
+    server: Server, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for moment in range(12):  # what the connection is about in a moment differs
+        loading = asyncio.create_task(Company(server, clock=clock, living=False).__aenter__())
+        async with asyncio.timeout(60):
+            while not await rows(server.dsn(), "select from pg_stat_progress_copy"):
+                assert not loading.done()
+            await asyncio.sleep(moment / 10)
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        assert not await rows(server.dsn(), "select from pg_database where datname = 'company'")
+    assert not caplog.messages
+
+
 async def test_views_have_the_contracts_columns(server: Server, clock: Clock, database: str) -> None:
     columns = (
         "select table_name, ordinal_position, column_name, data_type from information_schema.columns"
