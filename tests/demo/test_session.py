@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,29 @@ def test_with_prometheus_and_alertmanager_it_shows_who_was_told_and_leaves_nothi
     assert status == 0
     left_behind.rmdir()  # which works for an empty folder alone
     assert "without Prometheus" not in output.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_it_needs_nothing_that_make_demo_does_not_install(tmp_path: Path) -> None:
+    """As a new user: a fresh copy, without the environment that tests run in."""
+    made = shutil.ignore_patterns(".git", ".venv", ".tools", ".*_cache", ".hypothesis", "__pycache__")
+    copy = shutil.copytree(FOLDER.parent, tmp_path / "bellwether", ignore=made)
+    own = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS"}}
+    subprocess.run(["make", ".venv/.demo"], cwd=copy, env=own, check=True, capture_output=True)
+    output = tmp_path / "output"
+    command = [str(copy / ".venv/bin/bellwether"), "demo", "--no-stack", "--web.listen-address", f"127.0.0.1:{free_port()}"]
+    with output.open("wb") as log:
+        demo = subprocess.Popen(command, cwd=copy, stdout=log, stderr=subprocess.STDOUT, env=own)
+    try:
+        until(lambda: "Ctrl-C ends it." in output.read_text() or demo.poll() is not None, 120)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        status = demo.wait(60)
+    said = output.read_text()
+    assert re.search(r"from now on also its \d+ services. Ctrl-C ends it.", said), said
+    assert "Traceback" not in said
+    assert status == 0
 
 
 def test_the_demo_is_installed_with_all_that_its_kinds_need() -> None:
