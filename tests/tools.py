@@ -36,7 +36,7 @@ _TOOLS = {
     "pgbouncer_exporter": _Program("prometheus-pgbouncer-exporter", ("prometheus-pgbouncer-exporter",)),
     "sql_exporter": _Program("prometheus-sql-exporter", ("prometheus-sql-exporter",)),
     "pgbouncer": _Program("pgbouncer", ("pgbouncer",), "usr/sbin"),
-    "chromium": _Program("chromium", ("chromium", "chromium-browser", "google-chrome")),
+    "chromium": _Program("chromium", ("chromium", "chromium-browser", "google-chrome"), "usr/lib/chromium"),
 }
 _TEMPLATE = Path("usr/share/prometheus/alertmanager/default.tmpl")  # Debian's Alertmanager does not start without it
 
@@ -57,7 +57,7 @@ def environment(name: str) -> dict[str, str]:
     libraries: set[str] = set()
     if program.is_relative_to(FOLDER):
         root = FOLDER / program.relative_to(FOLDER).parts[0]
-        libraries = {str(library.parent) for library in root.glob("usr/lib/*/lib*.so.*")}
+        libraries = {str(library.parent) for library in root.glob("usr/lib/*-linux-*/**/lib*.so*")}
     return {**os.environ, "LD_LIBRARY_PATH": ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(":")}
 
 
@@ -70,7 +70,7 @@ def postgresql(major: int) -> Path:
 
 
 def unpacked(package: str) -> Path:
-    """The root of Debian's package, with the libraries that it needs and the machine lacks."""
+    """The root of Debian's package, with those that it needs and the machine lacks."""
     root = FOLDER / package
     if not root.is_dir():
         _fetch(package, root)
@@ -126,8 +126,8 @@ def _fetch(package: str, root: Path) -> None:
                 f"the programs of {package} are not on the PATH, and `apt-get download {package}` fails; "
                 "install it, or run `apt-get update` as root first"
             )
-        if (missing := _missing_libraries(package)) and not _download(missing, Path(folder)):
-            _unavailable(f"{package} needs {', '.join(missing)}, and `apt-get download` fails for them")
+        if (others := _others(package)) and not _download(others, Path(folder)):
+            _unavailable(f"{package} needs {', '.join(others)}, and `apt-get download` fails for them")
         unpacked = Path(folder, "root")
         for archive in Path(folder).glob("*.deb"):
             subprocess.run(["dpkg", "-x", archive, unpacked], check=True)
@@ -143,14 +143,11 @@ def _keep(made: Path, root: Path) -> None:
             raise
 
 
-def _missing_libraries(package: str) -> list[str]:
-    """The packages of libraries that a package depends on and the machine has not installed."""
-    said = subprocess.run(["apt-cache", "depends", package], capture_output=True, text=True, check=True).stdout
-    needed = {line.removeprefix("  Depends: ") for line in said.splitlines() if line.startswith("  Depends: lib")}
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]
-    known = subprocess.run(query, capture_output=True, text=True, check=True).stdout
-    installed = {name for name, _, status in (line.partition(" ") for line in known.splitlines()) if status == "installed"}
-    return sorted(needed - installed)
+def _others(package: str) -> list[str]:
+    """The packages that would have to be installed with it."""
+    command = ["apt-get", "install", "--simulate", "--no-install-recommends", "--quiet", package]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sorted({line.split()[1] for line in said.splitlines() if line.startswith("Inst ")} - {package})
 
 
 def _download(packages: list[str], folder: Path) -> bool:

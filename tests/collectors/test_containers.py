@@ -436,7 +436,7 @@ async def test_an_engine_is_never_asked_more_than_eight_things_at_once(machine: 
     for id_ in ids:
         machine.engine.answers[f"/containers/{id_}/json"] = recorded("inspect-web") | {"Id": id_}
         machine.engine.answers[f"/containers/{id_}/stats"] = recorded("stats-web")
-    machine.engine.pause = 0.01
+    machine.engine.pause = 0.1  # longer than it takes to ask for eight
     async with machine.collector() as containers:
         samples = await collected(containers)
     assert sum(sample.metric.name == "container_memory_rss" for sample in samples) == 40

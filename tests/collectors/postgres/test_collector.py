@@ -222,7 +222,7 @@ async def test_silent_server_is_down_when_time_is_up() -> None:
 
 
 async def test_server_that_hangs_is_down_at_once_and_up_when_it_answers_again(database: str) -> None:
-    async with collector(database, timeout=0.4) as made:
+    async with collector(database, timeout=1.5) as made:
         assert (await figures(made))["pg_up",] == 1
         with psycopg.connect(database) as connection:
             # On a slow machine one that was given up on may still be ending.
