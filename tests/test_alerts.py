@@ -11,15 +11,23 @@ import yaml
 
 from exporter.catalogue import catalogue
 from tests.dashboards.rendered import DASHBOARDS
-from tests.rules.promtool import all_of, firing, verdicts
+from tests.rules.promtool import Document, all_of, firing, verdicts
 from tests.rules.rendered import CASES, GROUPS, OTHERS, QUIET, RECORDS, ROOT, RULES
 from tests.tools import tool
+
+LONG = 250
+"""Evaluations from which on a case that an alert stays quiet, or fires for one more reason, takes a second or more."""
 
 
 def run(*command: str | Path, cwd: Path) -> str:
     done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def others(name: str) -> list[Document]:
+    """The cases of an alert but the first, in which it fires."""
+    return [case for case in all_of(name) if case != firing(name)]
 
 
 def test_the_configuration_of_prometheus_is_valid() -> None:
@@ -50,7 +58,15 @@ def test_an_alert_has_cases_in_which_it_stays_quiet_and_one_for_its_delay(name: 
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_alert_fires_after_its_delay_and_not_before_and_stays_quiet_otherwise(name: str, tmp_path: Path) -> None:
-    assert [said for said in verdicts(all_of(name), tmp_path) if said] == []
+    cases = [firing(name), *(case for case in others(name) if case.evaluations() < LONG)]
+    assert [said for said in verdicts(cases, tmp_path) if said] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CASES if any(case.evaluations() >= LONG for case in others(name))])
+def test_the_same_of_cases_of_many_hours(name: str, tmp_path: Path) -> None:
+    cases = [case for case in others(name) if case.evaluations() >= LONG]
+    assert [said for said in verdicts(cases, tmp_path) if said] == []
 
 
 @pytest.mark.parametrize(("name", "why"), QUIET, ids=[f"{name}: {why}" for name, why in QUIET])

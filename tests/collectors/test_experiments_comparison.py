@@ -207,12 +207,11 @@ def fooled(look: Look, runs: int = 1000) -> tuple[int, int]:
 @pytest.mark.parametrize(
     "look",
     [
-        looks_at_rates,
-        lambda dice: looks_at_rates(dice, ripens=0.1),
-        lambda dice: looks_at_rates(dice, each=3),
-        looks_at_means,
+        pytest.param(looks_at_rates, id="rates"),
+        pytest.param(lambda dice: looks_at_rates(dice, ripens=0.1), id="rates that take their time", marks=pytest.mark.slow),
+        pytest.param(lambda dice: looks_at_rates(dice, each=3), id="rates of few", marks=pytest.mark.slow),
+        pytest.param(looks_at_means, id="skewed means", marks=pytest.mark.slow),
     ],
-    ids=["rates", "rates that take their time", "rates of few", "skewed means"],
 )
 def test_who_looks_a_hundred_times_is_fooled_by_the_naive_p_value_and_not_by_the_sequential_one(look: Look) -> None:
     naive, sequential = fooled(look)

@@ -16,6 +16,7 @@ from exporter.demo.incidents.rows import ROWS
 from exporter.demo.incidents.upheavals import blocked, follow, stopped
 from exporter.demo.machine import Machine
 
+pytestmark = pytest.mark.xdist_group("incidents")  # one company for all
 NOW = datetime(2026, 9, 16, 15, 30, tzinfo=UTC)
 TABLES = {
     "access-denied": "audit_log where not allowed and against_policy and at",

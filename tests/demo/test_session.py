@@ -17,7 +17,8 @@ from tests.stack import free_port, until
 from tests.tools import FOLDER, tool
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_shows_figures_that_it_read_itself_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     address = f"127.0.0.1:{free_port()}"
     output = tmp_path / "output"

@@ -98,6 +98,7 @@ async def test_every_figure_is_that_of_postgresql(
         assert [name for name, figures in found.items() if not figures] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pack", "column"),
     [

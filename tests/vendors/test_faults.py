@@ -244,6 +244,7 @@ def _blank(holder: Any, key: Any) -> None:
 CHANGES: dict[str, Callable[[Any, Any], None]] = {"missing": _delete, "of another type": _replace, "null": _blank}
 
 
+@pytest.mark.slow
 async def test_whatever_one_vendor_does_the_others_stay_and_nothing_secret_is_logged(
     vendors: Simulators, authority: Path, polls: dict[str, Poll], caplog: pytest.LogCaptureFixture
 ) -> None:
