@@ -37,18 +37,27 @@ ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
 _PATIENCE = 60.0  # seconds for a program to answer
 _NEVER_HANDED_OUT = (12_000, 32_000)  # Linux begins at 32768 (net.ipv4.ip_local_port_range)
+_ALONE = {"WORKER": "gw0", "WORKER_COUNT": "1"}  # what pytest-xdist says to each of its workers
+_given: set[int] = set()
 _LOADING = 240.0  # seconds for the demo to make its company, on a machine that does other things too
 
 
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on.
 
-    It is not among those that the kernel hands out, one of which another test could get before a program has started on it.
+    It is not among those that the kernel hands out, nor what another test of this run was given: either could get it before a
+    program has started on it.
     """
+    number, workers = (
+        int(os.environ.get(f"PYTEST_XDIST_{name}", default).removeprefix("gw")) for name, default in _ALONE.items()
+    )
+    begin, end = _NEVER_HANDED_OUT
     while True:
-        port = random.SystemRandom().randrange(*_NEVER_HANDED_OUT)
+        port = random.SystemRandom().randrange(begin + number, end, workers)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def until(get: Callable[[], T], patience: float = _PATIENCE, pause: float = 0.5) -> T:

@@ -5,6 +5,7 @@ make it: dashboards go back 400 days some minutes after the demo has begun.
 """
 
 import asyncio
+import contextlib
 import json
 import shutil
 import socket
@@ -60,8 +61,10 @@ class Stack:
         with tempfile.TemporaryDirectory(prefix="bellwether-demo-", ignore_cleanup_errors=True) as made:
             folder = Path(made)
             with Children(folder) as children:
-                prometheus, alertmanager = (f"127.0.0.1:{port}" for port in _free_ports(2))
-                await self._configure(folder, {"prometheus": prometheus, "alertmanager": alertmanager})
+                with contextlib.ExitStack() as held:  # so that nobody else is given them in the meantime
+                    ports = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2)]
+                    prometheus, alertmanager = (f"127.0.0.1:{port}" for port in ports)
+                    await self._configure(folder, {"prometheus": prometheus, "alertmanager": alertmanager})
                 children.start("alertmanager", self._alertmanager(folder, alertmanager))
                 children.start("prometheus", self._prometheus(folder, prometheus))
                 for name, address in (("prometheus", prometheus), ("alertmanager", alertmanager)):
@@ -187,13 +190,3 @@ def _require_running(children: Children) -> None:
     for name in ("prometheus", "alertmanager"):
         if children.ended(name):
             raise DemoError(f"{name} has ended: {children.said(name)}")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
